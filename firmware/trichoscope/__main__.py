@@ -1,0 +1,5 @@
+"""`python -m trichoscope` is `trichoscope`."""
+
+from .cli import main
+
+main()

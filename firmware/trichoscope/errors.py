@@ -1,0 +1,174 @@
+"""Every error a user can meet: one table, and one exception for each row of it.
+
+Families (the hundreds): 1 camera, 2 picture, 3 model, 4 storage, 5 clinic, 6 calibration, 7 power, heat and clock,
+8 update, 9 configuration. A number is never reused, also not after its error is gone.
+The exit code of a command is 10 + family, clear of 1 (a crash) and 2 (a mistyped command).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Action = Literal["retry", "reopen", "restart", "service"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One error of the table."""
+
+    number: int
+    name: str
+    """Of the exception class."""
+    clinician: str
+    """What happened and what to do, for whoever holds the instrument."""
+    engineer: str
+    """What was seen, for whoever repairs it."""
+    action: Action
+    """What may help: the same again, open the device again, start again, or somebody who knows."""
+
+    @property
+    def family(self) -> int:
+        return self.number // 100
+
+    @property
+    def exit_code(self) -> int:
+        return 10 + self.family
+
+
+TABLE: tuple[Row, ...] = (
+    Row(201, "PictureUnreadable", "The photograph cannot be opened.",
+        "Missing, not a regular file, no permission, or the medium failed.", "retry"),
+    Row(202, "NotAPicture", "This file is not a photograph.",
+        "Empty, or the first bytes are of no picture format.", "retry"),
+    Row(203, "PictureDamaged", "The photograph is incomplete or damaged. Take or copy it again.",
+        "The data ends early or the decoder found it corrupt; no part of it is measured.", "retry"),
+    Row(204, "PictureTooLarge", "The photograph is too large.",
+        "More pixels or bytes than the limit, by its header; it was not decoded.", "retry"),
+    Row(205, "PictureTooSmall", "The photograph is too small to show a hair.",
+        "Fewer pixels than the limit on a side, by its header.", "retry"),
+    Row(206, "PictureUnsupported", "This kind of picture is not read. Save it as JPEG or PNG.",
+        "A known picture format, but not a JPEG, PNG, TIFF or BMP of one picture.", "retry"),
+    Row(207, "NoPictures", "There is no photograph in this folder.",
+        "No file of the folder itself has a name ending in a format that is read.", "retry"),
+    Row(208, "MeasurementFailed", "The photograph could not be measured. Please report this fault.",
+        "An exception nobody foresaw; the log has the traceback.", "service"),
+    Row(301, "ModelMissing", "The program is incomplete. Install it again.",
+        "The model file or its card is missing or cannot be opened.", "service"),
+    Row(302, "ModelChanged", "The program is damaged. Install it again.",
+        "The SHA-256 of the model file is not the one on its card.", "service"),
+    Row(303, "ModelCardInvalid", "The program is damaged. Install it again.",
+        "The card does not describe this model: a key is missing, of a wrong type, or contradicts it.", "service"),
+    Row(304, "RuntimeMissing", "The program is incomplete. Install it again.",
+        "Neither ai_edge_litert nor tflite_runtime can be imported.", "service"),
+    Row(401, "OutputNotWritable", "The result cannot be saved there. Choose another folder.",
+        "The output file or folder cannot be created or replaced, or the disk is full.", "retry"),
+    Row(601, "ScaleMissing", "The scale is missing: give it as --scale-um, in micrometres per pixel.",
+        "No scale was given. It is never guessed: resolution tags speak of paper, not of skin.", "retry"),
+    Row(602, "ScaleOutOfRange", "The scale is impossible: it is given in micrometres per pixel, 0.5 to 30.",
+        "Finer than 0.5 is a laboratory microscope; coarser than 30 a 70 µm hair is 2 px wide and cannot be traced.",
+        "retry"),
+    Row(901, "ThresholdOutOfRange", "The vellus threshold is impossible: it is given in micrometres, 20 to 100.",
+        "Thresholds in use lie from 20 (Van Neste's nano-hairs) to 60; above 100 nearly every hair would be vellus.",
+        "retry"),
+    Row(902, "OutputNameInvalid", "The output name does not fit its kind.",
+        "--json takes a name ending in .json, --csv one in .csv, so that no photograph is ever overwritten.", "retry"),
+)  # fmt: skip
+
+_ROWS = {row.name: row for row in TABLE}
+
+
+class TrichoscopeError(Exception):
+    """An error of the table. Its subclasses also inherit the builtin they refine.
+
+    The one argument says which file, value or limit: it is shown after the clinician's words.
+    """
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+    @property
+    def row(self) -> Row:
+        return _ROWS[type(self).__name__]
+
+    @property
+    def code(self) -> str:
+        """The number as it is shown and written, such as E203."""
+        return f"E{self.row.number}"
+
+    @property
+    def message(self) -> str:
+        """The clinician's words, then the detail."""
+        return f"{self.row.clinician} {self.detail}".rstrip()
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.message}"
+
+
+class PictureUnreadable(TrichoscopeError, OSError):
+    """The file cannot be opened or read."""
+
+
+class NotAPicture(TrichoscopeError, ValueError):
+    """The file holds no picture."""
+
+
+class PictureDamaged(TrichoscopeError, ValueError):
+    """The picture ends early or is corrupt."""
+
+
+class PictureTooLarge(TrichoscopeError, ValueError):
+    """The picture has more pixels than are ever measured."""
+
+
+class PictureTooSmall(TrichoscopeError, ValueError):
+    """The picture has too few pixels to hold a hair."""
+
+
+class PictureUnsupported(TrichoscopeError, ValueError):
+    """A picture, but of a kind that is not read."""
+
+
+class NoPictures(TrichoscopeError, FileNotFoundError):
+    """A folder without a photograph."""
+
+
+class MeasurementFailed(TrichoscopeError, RuntimeError):
+    """A fault of the program on one photograph."""
+
+
+class ModelMissing(TrichoscopeError, FileNotFoundError):
+    """The model or its card is not there."""
+
+
+class ModelChanged(TrichoscopeError, ValueError):
+    """The model is not the one its card describes."""
+
+
+class ModelCardInvalid(TrichoscopeError, ValueError):
+    """The card of the model cannot be used."""
+
+
+class RuntimeMissing(TrichoscopeError, ImportError):
+    """No runtime for the model is installed."""
+
+
+class OutputNotWritable(TrichoscopeError, OSError):
+    """A result cannot be written where it was asked for."""
+
+
+class ScaleMissing(TrichoscopeError, ValueError):
+    """No scale was given."""
+
+
+class ScaleOutOfRange(TrichoscopeError, ValueError):
+    """No instrument for the scalp has this scale."""
+
+
+class ThresholdOutOfRange(TrichoscopeError, ValueError):
+    """No vellus threshold in use is near this one."""
+
+
+class OutputNameInvalid(TrichoscopeError, ValueError):
+    """The name of an output file does not end as its kind does."""

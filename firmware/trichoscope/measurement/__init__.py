@@ -1,0 +1,1 @@
+"""From a frame to a reading. Pure: no driver, no store, no network."""

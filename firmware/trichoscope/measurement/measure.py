@@ -1,0 +1,93 @@
+"""The measurement from start to end: maps, traces, widths, classes, units, quality, reading."""
+
+from __future__ import annotations
+
+import math
+import time
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+
+from ..frame import Frame
+from .caliper import measure_widths
+from .hair import Hair, HairClass, Trace, Width
+from .hairnet import Hairnet
+from .quality import assess
+from .reading import Reading, read_hairs
+from .tracing import trace
+from .units import follicular_units
+
+OUT_OF_FOCUS_SHARE = 0.45
+"""A shaft whose edge blur (sigma) exceeds this share of its width has no flat middle left to measure against."""
+_HEADING_UM = 250.0
+
+try:
+    FIRMWARE_VERSION = version("trichoscope")
+except PackageNotFoundError:  # run from a source tree that nobody installed
+    FIRMWARE_VERSION = "0+source"
+
+
+def measure(frame: Frame, hairnet: Hairnet, threshold_um: float = 40.0) -> Reading:
+    """Find, measure, class and count every hair of a frame. threshold_um: vellus ≤ threshold < terminal."""
+    began = time.perf_counter()
+    maps = hairnet.maps(frame)
+    mapped = time.perf_counter()
+    traces = trace(maps, frame.size_px)
+    traced = time.perf_counter()
+    widths = measure_widths(frame, traces)
+    roots_um = np.array([t.root_px for t in traces], float).reshape(-1, 2) * frame.um_per_px
+    units = follicular_units(roots_um, np.array([_heading(t, frame.um_per_px) for t in traces]).reshape(-1, 2))
+    hairs = [
+        _hair(t, w, int(unit), frame.um_per_px, threshold_um) for t, w, unit in zip(traces, widths, units, strict=True)
+    ]
+    quality = assess(frame, widths)
+    ended = time.perf_counter()
+    return read_hairs(
+        frame,
+        hairs,
+        quality,
+        threshold_um=threshold_um,
+        model_name=hairnet.name,
+        model_sha256=hairnet.sha256,
+        firmware_version=FIRMWARE_VERSION,
+        elapsed_ms={
+            "model": 1e3 * (mapped - began),
+            "tracing": 1e3 * (traced - mapped),
+            "widths": 1e3 * (ended - traced),
+            "total": 1e3 * (ended - began),
+        },
+    )
+
+
+def _heading(found: Trace, um_per_px: float) -> np.ndarray:
+    """Unit vector from the root to where the path has gone 250 µm, or ends."""
+    away = found.path_px - np.asarray(found.root_px)
+    distance = np.hypot(away[:, 0], away[:, 1]) * um_per_px
+    i = int(np.argmax(distance >= min(_HEADING_UM, distance.max())))
+    return np.asarray(away[i] / max(float(np.hypot(*away[i])), 1e-9))
+
+
+def _hair(found: Trace, width: Width, unit: int, um_per_px: float, threshold_um: float) -> Hair:
+    # class and width never contradict each other: the class is which side of the threshold the width is on,
+    # and its probability follows from the width's own error, taken as normal in the logarithm
+    error = max(width.error_um / width.diameter_um, 0.02)
+    vellus = 0.5 * (1 + math.erf(math.log(threshold_um / width.diameter_um) / (error * math.sqrt(2))))
+    name: HairClass = "vellus" if width.diameter_um <= threshold_um else "terminal"
+    step = np.hypot(*np.diff(found.path_px, axis=0).T)
+    return Hair(
+        root_px=found.root_px,
+        path_px=found.path_px,
+        diameter_um=width.diameter_um,
+        diameter_sd_um=width.sd_um,
+        diameter_error_um=width.error_um,
+        diameter_measured=width.measured,
+        length_um=float(step.sum()) * um_per_px,
+        pigment=width.pigment,
+        hair_class=name,
+        class_probability=max(vellus, 1 - vellus),
+        unit=unit,
+        score=found.score,
+        cut_by_frame=found.cut_by_frame,
+        crossed=bool(found.crossed.any()),
+        out_of_focus=width.blur_um > OUT_OF_FOCUS_SHARE * width.diameter_um,
+    )

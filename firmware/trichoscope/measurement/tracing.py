@@ -1,0 +1,196 @@
+"""Maps → hairs: where each leaves the skin, and where it runs, through crossings, to its tip."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .hair import Trace
+from .hairnet import CELL_UM, Maps
+
+ROOT_THRESHOLD = 0.30
+"""Least root probability of a hair; set on rendered scalps for equal precision and recall with the int8 model."""
+SAME_SHAFT_THRESHOLD = 0.5
+"""A root that lies on another hair's path, pointing the same way, needs more: it may be a mark on that shaft."""
+STEP_CELLS = 2.0
+REACH_CELLS = 1.6
+"""A path may be corrected sideways by this much a step, towards the ridge of the centreline map."""
+RIDGE_MIN = 0.18
+"""A centreline weaker than this is no shaft."""
+PATIENCE = 8
+"""A path goes straight on under another shaft for this many steps, over bare skin (a gap, a glint) for half as many."""
+TIP_THRESHOLD = 0.5
+MIN_LENGTH_UM = 60.0
+MAX_LENGTH_UM = 20_000.0
+
+Floats = NDArray[np.float32]
+
+
+def find_roots(root: Floats, threshold: float) -> tuple[Floats, Floats]:
+    """Peaks of the root map at least two cells apart: (n, 2) sub-cell x, y and (n,) probability.
+
+    The network answers with a Gaussian about the exit point; its logarithm is a parabola, so three cells
+    a side place the peak between cells.
+    """
+    highest = cv2.dilate(root, np.ones((5, 5), np.uint8))
+    ys, xs = np.nonzero((root >= highest) & (root >= threshold))
+    padded = np.log(np.clip(np.pad(root, 1, mode="edge"), 1e-3, 1))
+
+    def vertex(before: Floats, here: Floats, after: Floats) -> Floats:
+        curvature = np.minimum(before - 2 * here + after, -1e-3)
+        return np.clip(0.5 * (before - after) / curvature, -0.5, 0.5)
+
+    here = padded[ys + 1, xs + 1]
+    dx = vertex(padded[ys + 1, xs], here, padded[ys + 1, xs + 2])
+    dy = vertex(padded[ys, xs + 1], here, padded[ys + 2, xs + 1])
+    return np.stack([xs + dx, ys + dy], 1).astype(np.float32), root[ys, xs]
+
+
+def _sample(stack: Floats, points: Floats) -> Floats:
+    """Bilinear values of an h × w × 4 stack at (…, 2) cell coordinates; nothing outside."""
+    flat = np.ascontiguousarray(points.reshape(1, -1, 2))
+    out = np.empty((flat.shape[1], 4), np.float32)
+    for i in range(0, flat.shape[1], 30_000):  # cv2.remap takes at most 2¹⁵ columns
+        part = flat[:, i : i + 30_000]
+        out[i : i + 30_000] = cv2.remap(stack, part, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)[0]
+    return out.reshape(*points.shape[:-1], 4)
+
+
+def _unit(v: Floats) -> Floats:
+    return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-6)
+
+
+def _leaving(roots: Floats, maps: Maps) -> Floats:
+    """(n, 2) unit direction in which each root's own shaft leaves.
+
+    Shaft cells near a root vote with their direction, weighted by how near to this root their own
+    way back to a root ends: so two hairs of one ostium do not share a direction.
+    """
+    height, width = maps.root.shape
+    dy, dx = np.mgrid[-6:7, -6:7]
+    disc = np.hypot(dx, dy) <= 6.5
+    offsets = np.stack([dx[disc], dy[disc]], 1)
+    cells = np.round(roots).astype(int)[:, None] + offsets[None]
+    inside = ((cells >= 0) & (cells < (width, height))).all(-1)
+    x, y = np.clip(cells[..., 0], 0, width - 1), np.clip(cells[..., 1], 0, height - 1)
+    back = cells + maps.to_root_um[y, x] / CELL_UM - roots[:, None]
+    weight = inside * maps.centreline[y, x] * np.exp(-0.5 * (back**2).sum(-1) / 1.5**2)
+    return _unit((weight[..., None] * maps.direction[y, x]).sum(1).astype(np.float32))
+
+
+def _follow(roots: Floats, leaving: Floats, maps: Maps) -> tuple[list[Floats], NDArray[np.bool_]]:
+    """Walk all hairs at once from root to tip: paths in cells, and whether each left the picture."""
+    height, width = maps.root.shape
+    stack = np.dstack([maps.centreline, maps.direction, maps.tip]).astype(np.float32)
+    sideways = np.linspace(-REACH_CELLS, REACH_CELLS, 9, dtype=np.float32)
+    centre = len(sideways) // 2
+    n = len(roots)
+    position, heading = roots.copy(), leaving.copy()
+    track = [position.copy()]
+    last_on_shaft = np.zeros(n, int)
+    lost = np.zeros(n, int)
+    left = np.zeros(n, bool)
+    walking = np.arange(n)
+    for step in range(1, int(MAX_LENGTH_UM / CELL_UM / STEP_CELLS)):
+        if not len(walking):
+            break
+        here, along = position[walking], heading[walking]
+        ahead = here + STEP_CELLS * along
+        across = np.stack([-along[:, 1], along[:, 0]], 1)
+        seen = _sample(stack, ahead[:, None] + sideways[None, :, None] * across[:, None])
+        # only a shaft that runs the same way pulls: at a crossing the other one does not
+        agreement = np.clip((seen[..., 1:3] * along[:, None]).sum(-1), 0, 1) ** 2
+        pull = seen[..., 0] * agreement
+        on_shaft = pull.max(1) >= RIDGE_MIN
+        weight = pull**2 + 1e-9
+        weight /= weight.sum(1, keepdims=True)
+        shift = np.where(on_shaft, 0.6 * (weight * sideways).sum(1), 0.0)
+        ahead = ahead + shift[:, None].astype(np.float32) * across
+        mapped = (weight[..., None] * seen[..., 1:3]).sum(1)
+        trust = np.where(on_shaft, np.float32(0.35), np.float32(0))[:, None]
+        position[walking] = ahead
+        heading[walking] = _unit((1 - trust) * _unit(ahead - here) + trust * mapped)
+        track.append(position.copy())
+        # under another shaft a hair may be out of sight for a while; on bare skin it has ended
+        covered = seen[:, centre, 0] >= RIDGE_MIN
+        lost[walking] = np.where(on_shaft, 0, lost[walking] + np.where(covered, 1, 2))
+        last_on_shaft[walking[on_shaft]] = step
+        at_tip = (seen[:, centre, 3] >= TIP_THRESHOLD) & (step * STEP_CELLS * CELL_UM > MIN_LENGTH_UM)
+        outside = (ahead < -0.5).any(1) | (ahead > np.array([width, height]) - 0.5).any(1)
+        left[walking[outside & (lost[walking] <= 2)]] = True
+        walking = walking[~outside & ~at_tip & (lost[walking] <= PATIENCE)]
+    points = np.stack(track, 1)
+    return [points[i, : last_on_shaft[i] + 1] for i in range(n)], left
+
+
+def _beside_another(paths: list[Floats], widths_um: Floats, size: tuple[int, int]) -> list[NDArray[np.bool_]]:
+    """For every path point, whether it lies on or touches another path.
+
+    Paths are painted one after the other, as wide as they are and half a typical hair more, and each looks
+    at what lies under it before it is painted: once in order and once in reverse.
+    """
+    touched = [np.zeros(len(p), bool) for p in paths]
+    for order in (range(len(paths)), reversed(range(len(paths)))):
+        painted = np.zeros(size[::-1], np.uint8)
+        for i in order:
+            at = np.clip(np.round(paths[i]).astype(int), 0, np.array(size) - 1)
+            touched[i] |= painted[at[:, 1], at[:, 0]] > 0
+            thickness = max(1, round((float(widths_um[i]) + 50.0) / CELL_UM))
+            cv2.polylines(painted, [np.round(paths[i] * 16).astype(np.int32)], False, 1, thickness, cv2.LINE_8, 4)
+    return touched
+
+
+def _marks_on_shafts(paths: list[Floats], probability: Floats, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Roots that are more likely a mark on another hair's shaft: on its path, pointing its way, and unsure."""
+    owner = np.full(size[::-1], -1, np.int16)
+    for i in np.argsort(probability):  # the surest is painted last, on top
+        beyond = paths[i][4:]  # two hairs of one ostium may well start on each other
+        if len(beyond) > 1:
+            cv2.polylines(owner, [np.round(beyond * 16).astype(np.int32)], False, int(i), 2, cv2.LINE_8, 4)
+    doubtful = np.zeros(len(paths), bool)
+    for i, path in enumerate(paths):
+        x, y = np.clip(np.round(path[0]).astype(int), 0, np.array(size) - 1)
+        other = int(owner[y, x])
+        if other < 0 or other == i or probability[i] >= SAME_SHAFT_THRESHOLD or probability[other] < probability[i]:
+            continue
+        nearest = np.clip(np.argmin(((paths[other] - path[0]) ** 2).sum(1)), 1, len(paths[other]) - 1)
+        way = _unit(paths[other][nearest] - paths[other][nearest - 1])
+        doubtful[i] = bool(_unit(path[-1] - path[0]) @ way > 0.8)
+    return doubtful
+
+
+def trace(maps: Maps, size_px: tuple[int, int]) -> list[Trace]:
+    """Every hair whose root lies in the picture of size_px (width, height)."""
+    roots, probability = find_roots(maps.root, ROOT_THRESHOLD)
+    if not len(roots):
+        return []
+    paths, left = _follow(roots, _leaving(roots, maps), maps)
+    cells = maps.root.shape[1], maps.root.shape[0]
+    steps = np.array([len(p) - 1 for p in paths])
+    keep = (steps * STEP_CELLS * CELL_UM >= MIN_LENGTH_UM) | (left & (steps > 0))
+    keep &= ~_marks_on_shafts(paths, probability, cells)
+    root_px = maps.to_photograph(roots)
+    keep &= ((root_px > -0.5) & (root_px < np.array(size_px) - 0.5)).all(1)
+    kept = np.flatnonzero(keep)
+    paths = [paths[i] for i in kept]
+    widths = np.array([_width_along(p, maps) for p in paths], np.float32)
+    touched = _beside_another(paths, widths, cells)
+    return [
+        Trace(
+            root_px=(float(root_px[i, 0]), float(root_px[i, 1])),
+            path_px=maps.to_photograph(path),
+            score=float(probability[i]),
+            network_width_um=float(width),
+            cut_by_frame=bool(left[i]),
+            crossed=crossed,
+        )
+        for i, path, width, crossed in zip(kept, paths, widths, touched, strict=True)
+    ]
+
+
+def _width_along(path: Floats, maps: Maps) -> float:
+    """Median of the network's width on a path, the first 25 µm at the root left out."""
+    height, width = maps.root.shape
+    at = np.clip(np.round(path[1:]).astype(int), 0, (width - 1, height - 1))
+    return float(np.median(maps.width_um[at[:, 1], at[:, 0]]))

@@ -1,0 +1,1 @@
+"""How the network is made: scenes → train → export → evaluate. Nothing here runs on the device."""

@@ -1,0 +1,129 @@
+"""Float weights → models/hairnet.tflite, all int8, with its card hairnet.toml.
+
+    python -m models.training.export
+
+Works on whatever weights there are, also while a training goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import tempfile
+from pathlib import Path
+
+import litert_torch
+import numpy as np
+import torch
+from ai_edge_quantizer import recipe
+from ai_edge_quantizer.quantizer import Quantizer
+from numpy.typing import NDArray
+
+from models.training import scenes
+from models.training.network import MAPS, Network
+from models.training.train import WEIGHTS, See, float_eye, held_out_figures
+from trichoscope.frame import Frame
+from trichoscope.measurement.hairnet import NET_UM_PER_PX, PADDING, Hairnet
+
+TILE = (1088, 832)
+"""Width, height: 2 × 2 tiles cover the reference build's 2028 × 1520 pixels with the overlap below."""
+OVERLAP = 144
+CALIBRATION_PICTURES = 12
+THRESHOLDS = {"tip": 0.3, "centreline": 0.3}
+_GRID = tuple(np.round(np.arange(0.15, 0.61, 0.05), 2).tolist())
+
+
+def calibration_pictures() -> list[NDArray[np.uint8]]:
+    """Tiles, each filled with four training scenes; black and white corners pin the input to exactly 1/128 a step."""
+    rng = np.random.default_rng(7)
+    paths = scenes.files("training")
+    pictures = []
+    for _ in range(CALIBRATION_PICTURES):
+        tile = np.full((TILE[1], TILE[0], 3), PADDING, np.uint8)
+        for top in (0, TILE[1] // 2):
+            for left in (0, TILE[0] // 2):
+                piece = scenes.picture_of(np.load(paths[rng.integers(len(paths))]))[: TILE[1] // 2, : TILE[0] // 2]
+                tile[top : top + len(piece), left : left + piece.shape[1]] = piece
+        tile[0, 0], tile[-1, -1] = 0, 255
+        pictures.append(tile)
+    return pictures
+
+
+def convert(network: Network, folder: Path) -> bytes:
+    """The float model for LiteRT, pictures channels last."""
+    path = folder / "float.tflite"
+    example = torch.zeros(1, TILE[1], TILE[0], 3)
+    channels_last = litert_torch.to_channel_last_io(network.eval(), args=[0], outputs=list(range(len(MAPS))))
+    litert_torch.convert(channels_last, (example,)).export(str(path))
+    return path.read_bytes()
+
+
+def quantize(model: bytes) -> bytes:
+    """Int8 throughout, input and output too, weights with a scale per channel."""
+    quantizer = Quantizer(bytearray(model))
+    quantizer.load_quantization_recipe(recipe.static_wi8_ai8())
+    pictures = ({"args_0": (tile[None].astype(np.float32) - 128) / 128} for tile in calibration_pictures())
+    calibration = quantizer.calibrate({"serving_default": pictures})
+    return bytes(quantizer.quantize(calibration).quantized_model)
+
+
+def int8_eye(hairnet: Hairnet) -> See:
+    """As float_eye, by the file that ships."""
+
+    def see(picture: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        maps = hairnet.maps(Frame(picture, NET_UM_PER_PX))
+        return maps.root, maps.width_um
+
+    return see
+
+
+def card(sha256: str, made: dict[str, float], root_threshold: float, results: dict[str, float]) -> str:
+    """The text of hairnet.toml."""
+
+    def table(name: str, values: dict[str, float]) -> list[str]:
+        return [f"\n[{name}]", *(f"{key} = {value:.4g}" for key, value in values.items())]
+
+    lines = [
+        'name = "hairnet"',
+        f'sha256 = "{sha256}"',
+        f"outputs = [{', '.join(repr(name) for name in MAPS)}]".replace("'", '"'),
+        "\n[input]",
+        f"um_per_px = {NET_UM_PER_PX}",
+        f"width_px = {TILE[0]}",
+        f"height_px = {TILE[1]}",
+        f"overlap_px = {OVERLAP}",
+        *table("thresholds", {"root": root_threshold, **THRESHOLDS}),
+        "\n[training]",
+        'data = "rendered by trichoscope.simulation; no photograph of a person"',
+        'commands = ["models/training/scenes", "models/training/train", "models/training/export"]',
+        *(f"{key} = {value:.6g}" for key, value in made.items()),
+        *table("results", results),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--weights", type=Path, default=WEIGHTS)
+    arguments.add_argument("--into", type=Path, default=WEIGHTS.parent, help="folder for hairnet.tflite and hairnet.toml")
+    asked = arguments.parse_args()
+    stored = torch.load(asked.weights)
+    network = Network()
+    network.load_state_dict(stored["weights"])
+    with tempfile.TemporaryDirectory() as folder:
+        model = quantize(convert(network, Path(folder)))
+    sha256 = hashlib.sha256(model).hexdigest()
+    path = asked.into / "hairnet.tflite"
+    path.write_bytes(model)
+    path.with_suffix(".toml").write_text(card(sha256, stored["made"], 0.3, {}), "utf-8")
+
+    in_float = held_out_figures(float_eye(network), _GRID)
+    in_int8 = held_out_figures(int8_eye(Hairnet.load(path)), _GRID)
+    results = {f"held_out_{key}_{kind}": value for kind, found in (("float", in_float), ("int8", in_int8)) for key, value in found.items()}
+    path.with_suffix(".toml").write_text(card(sha256, stored["made"], in_int8["root_threshold"], results), "utf-8")
+    for key, value in results.items():
+        print(f"{key} = {value:.4g}")
+
+
+if __name__ == "__main__":
+    main()
