@@ -118,8 +118,8 @@ def analyze(
 
     import cv2
 
-    from .measurement import measure
     from .measurement.hairnet import Hairnet
+    from .measurement.measure import measure
     from .measurement.overlay import draw
     from .measurement.reading import to_contract
 
@@ -313,7 +313,8 @@ def _as_csv(entries: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _as_table(entries: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table("Photograph")
+    table = Table()
+    table.add_column("Photograph", overflow="fold")
     for heading in ("Hairs", "Terminal", "Vellus", "Density /cm² (95 %)", "Width µm", "Usable"):
         table.add_column(heading, justify="right")
     for entry in entries:

@@ -35,12 +35,12 @@ from models.training.network import MAPS, Network, maps_of
 WEIGHTS = Path(__file__).parents[1] / "hairnet.pt"
 LOG = Path(__file__).parents[1] / "training.csv"
 STATE = scenes.CACHE / "state.pt"
-CROP = 128  # cells: 256 pixels, 1.6 mm
-BATCH = 16
+CROP = 192  # cells: 384 pixels, 2.5 mm
+BATCH = 8
 WARM_UP = 300  # steps
 AVERAGE = 0.999  # the decay of the running mean of the weights
 CHECKPOINT_S = 300.0
-LOSS_WEIGHTS = {"root": 1.0, "tip": 0.5, "centreline": 1.0, "direction": 1.0, "to_root": 1.0, "log_width": 2.0}
+LOSS_WEIGHTS = {"root": 1.0, "tip": 0.5, "centreline": 1.0, "orientation": 1.5, "to_root": 1.5, "log_width": 2.0}
 
 
 WEIGHT, SHAFT_BITS, LOG_WIDTH = (targets.CHANNELS.index(name) for name in ("weight", "shaft", "log_width"))
@@ -48,7 +48,7 @@ See = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float3
 
 
 class Crops(IterableDataset[tuple[Tensor, Tensor]]):
-    """Endless batches of (n, 3, 256, 256) and (n, targets, 128, 128) uint8, turned, mirrored and tinted at random."""
+    """Endless batches of (n, 3, 384, 384) and (n, targets, 192, 192) uint8, turned, mirrored and tinted at random."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -134,8 +134,11 @@ def losses(maps: dict[str, Tensor], answer: Tensor) -> dict[str, Tensor]:
     found["centreline"] = 4 * cross.mean() + 0.5 * dice
 
     vectors = answer[:, 3:7].view(torch.int8).float()
+    x, y = vectors[:, :1] / 127, vectors[:, 1:2] / 127
     wanted = {
-        "direction": (vectors[:, :2] / 127, targets.SHAFT),
+        # which way a shaft runs is plain long before which end is its root, and a signed vector would shrink to 0 in
+        # doubt: so its axis is asked for, as the cosine and sine of twice its angle
+        "orientation": (torch.cat([x * x - y * y, 2 * x * y], 1), targets.SHAFT),
         "to_root": (vectors[:, 2:] / 64, targets.NEAR_ROOT),
         "log_width": (answer[:, 7:8].float() * (4 / 255) - 2.5, targets.SHAFT),
     }
@@ -148,7 +151,8 @@ def losses(maps: dict[str, Tensor], answer: Tensor) -> dict[str, Tensor]:
 
 def peaks(heat: NDArray[np.float32], threshold: float) -> NDArray[np.intp]:
     """(n, 2) row, column of the cells that are above the threshold and the largest of their 3 × 3."""
-    return np.stack(np.nonzero((heat >= cv2.dilate(heat, np.ones((3, 3)))) & (heat > threshold)), 1)
+    ranked = heat + 1e-3 * cv2.blur(heat, (3, 3))  # int8 maps have equal neighbours: one of them is the peak
+    return np.stack(np.nonzero((ranked >= cv2.dilate(ranked, np.ones((3, 3)))) & (heat > threshold)), 1)
 
 
 def held_out_figures(see: See, thresholds: Sequence[float] = (0.2, 0.3, 0.4, 0.5), count: int = 40) -> dict[str, float]:
@@ -156,7 +160,7 @@ def held_out_figures(see: See, thresholds: Sequence[float] = (0.2, 0.3, 0.4, 0.5
     counts, thin_found, wide = np.zeros((len(thresholds), 3)), np.zeros((len(thresholds), 2)), []
     for path in scenes.files("held-out")[:count]:
         cells = np.load(path)
-        cells = cells[: len(cells) // 8 * 8, : cells.shape[1] // 8 * 8]
+        cells = cells[: len(cells) // 16 * 16, : cells.shape[1] // 16 * 16]
         root, width_um = see(scenes.picture_of(cells))
         answer = cells[..., scenes.PICTURE :]
         weight = answer[..., WEIGHT]

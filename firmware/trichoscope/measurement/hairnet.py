@@ -22,7 +22,7 @@ PADDING = 128
 """Grey beyond the edges of the photograph, as in training. It is 0 in int8."""
 _CELL, _COARSE = 2, 4
 """Input pixels across a cell of the maps, and across a cell of the network's tensors: these hold 2 × 2 cells each."""
-_ALIGNMENT = 16  # the network's coarsest stride: tiles that start on it see the same picture in the same phase
+_ALIGNMENT = 32  # the network's coarsest stride: tiles that start on it see the same picture in the same phase
 _TO_ROOT_UNIT_UM = 256.0
 _WIDTH_UNIT_UM = 50.0
 
@@ -37,8 +37,8 @@ class Maps:
     """height × width, 0–1: a hair ends here."""
     centreline: NDArray[np.float32]
     """height × width, 0–1: a thin ridge along the middle of each shaft."""
-    direction: NDArray[np.float32]
-    """height × width × 2, roughly a unit vector x, y along the shaft from root to tip. On shafts only, as all below."""
+    orientation: NDArray[np.float32]
+    """height × width × 2, cos 2θ and sin 2θ of the angle θ of the shaft here. On shafts only, as all below."""
     to_root_um: NDArray[np.float32]
     """height × width × 2, the way x, y to the hair's own root in µm; within 400 µm of it."""
     width_um: NDArray[np.float32]
@@ -161,7 +161,7 @@ class Hairnet:
             root=values["root"][0],
             tip=values["tip"][0],
             centreline=values["centreline"][0],
-            direction=np.moveaxis(values["direction"], 0, 2),
+            orientation=np.moveaxis(values["orientation"], 0, 2),
             to_root_um=np.moveaxis(values["to_root"], 0, 2),
             width_um=values["log_width"][0],
             cell_px=(_CELL * frame.size_px[0] / width, _CELL * frame.size_px[1] / height),
@@ -180,11 +180,13 @@ class Hairnet:
     def _unfold(self, name: str, pairs: NDArray[np.uint16], cells: tuple[int, int]) -> NDArray[np.float32]:
         """(channels, height, width) of numbers from the int8 codes."""
         codes = pairs.view(np.uint8)[:, : cells[1], : cells[0]]
-        values = [cv2.LUT(np.ascontiguousarray(plane), self._tables[name]) for plane in codes]
-        return np.asarray(values, np.float32)
+        values = np.empty(codes.shape, np.float32)
+        for plane, into in zip(codes, values, strict=True):
+            cv2.LUT(np.ascontiguousarray(plane), self._tables[name], dst=into)
+        return values
 
 
-_MAPS = {"root": 1, "tip": 1, "centreline": 1, "direction": 2, "to_root": 2, "log_width": 1}
+_MAPS = {"root": 1, "tip": 1, "centreline": 1, "orientation": 2, "to_root": 2, "log_width": 1}
 """The network's outputs and their channels."""
 
 

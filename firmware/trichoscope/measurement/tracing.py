@@ -7,20 +7,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .hair import Trace
-from .hairnet import CELL_UM, Maps
+from .hairnet import NET_UM_PER_PX, Maps
 
-ROOT_THRESHOLD = 0.30
-"""Least root probability of a hair; set on rendered scalps for equal precision and recall with the int8 model."""
+CELL_UM = 2 * NET_UM_PER_PX
+
 SAME_SHAFT_THRESHOLD = 0.5
 """A root that lies on another hair's path, pointing the same way, needs more: it may be a mark on that shaft."""
 STEP_CELLS = 2.0
 REACH_CELLS = 1.6
 """A path may be corrected sideways by this much a step, towards the ridge of the centreline map."""
+TRUST = 0.35
+PULL = 0.6
+STRAY_CELLS = 0.8
+"""A shaft seldom strays sideways by more than this in a step (standard deviation); touching hairs are 3 or more away."""
+OTHER_WAY = 0.85
+"""Cosine of twice the angle (16°) from which on a shaft under the path is another's, that crosses it."""
 RIDGE_MIN = 0.18
 """A centreline weaker than this is no shaft."""
-PATIENCE = 8
+PATIENCE = 10
 """A path goes straight on under another shaft for this many steps, over bare skin (a gap, a glint) for half as many."""
-TIP_THRESHOLD = 0.5
 MIN_LENGTH_UM = 60.0
 MAX_LENGTH_UM = 20_000.0
 
@@ -33,8 +38,10 @@ def find_roots(root: Floats, threshold: float) -> tuple[Floats, Floats]:
     The network answers with a Gaussian about the exit point; its logarithm is a parabola, so three cells
     a side place the peak between cells.
     """
-    highest = cv2.dilate(root, np.ones((5, 5), np.uint8))
-    ys, xs = np.nonzero((root >= highest) & (root >= threshold))
+    # int8 maps have ties: a little more towards the lower right makes one of two equal cells the peak
+    tie = 1e-6 * (np.arange(root.shape[1]) % 8 + 8 * (np.arange(root.shape[0]) % 8)[:, None]).astype(np.float32)
+    ranked = root + tie
+    ys, xs = np.nonzero((ranked >= cv2.dilate(ranked, np.ones((5, 5), np.uint8))) & (root >= threshold))
     padded = np.log(np.clip(np.pad(root, 1, mode="edge"), 1e-3, 1))
 
     def vertex(before: Floats, here: Floats, after: Floats) -> Floats:
@@ -64,7 +71,7 @@ def _unit(v: Floats) -> Floats:
 def _leaving(roots: Floats, maps: Maps) -> Floats:
     """(n, 2) unit direction in which each root's own shaft leaves.
 
-    Shaft cells near a root vote with their direction, weighted by how near to this root their own
+    Shaft cells near a root vote with their axis, weighted by how near to this root their own
     way back to a root ends: so two hairs of one ostium do not share a direction.
     """
     height, width = maps.root.shape
@@ -75,15 +82,24 @@ def _leaving(roots: Floats, maps: Maps) -> Floats:
     inside = ((cells >= 0) & (cells < (width, height))).all(-1)
     x, y = np.clip(cells[..., 0], 0, width - 1), np.clip(cells[..., 1], 0, height - 1)
     back = cells + maps.to_root_um[y, x] / CELL_UM - roots[:, None]
-    weight = inside * maps.centreline[y, x] * np.exp(-0.5 * (back**2).sum(-1) / 1.5**2)
-    return _unit((weight[..., None] * maps.direction[y, x]).sum(1).astype(np.float32))
+    weight = (inside * maps.centreline[y, x] * np.exp(-0.5 * (back**2).sum(-1) / 1.5**2))[..., None]
+    axis = _axis((weight * maps.orientation[y, x]).sum(1))
+    ahead = (weight * (cells - roots[:, None])).sum(1)  # a hair's shaft lies ahead of its root
+    return axis * np.where((axis * ahead).sum(1, keepdims=True) < 0, np.float32(-1), np.float32(1))
+
+
+def _axis(orientation: Floats) -> Floats:
+    """(n, 2) unit vectors of either sign from (n, 2) cosine and sine of twice their angle."""
+    angle = 0.5 * np.arctan2(orientation[:, 1], orientation[:, 0])
+    return np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)
 
 
 def _follow(roots: Floats, leaving: Floats, maps: Maps) -> tuple[list[Floats], NDArray[np.bool_]]:
     """Walk all hairs at once from root to tip: paths in cells, and whether each left the picture."""
     height, width = maps.root.shape
-    stack = np.dstack([maps.centreline, maps.direction, maps.tip]).astype(np.float32)
+    stack = np.dstack([maps.centreline, maps.orientation, maps.tip]).astype(np.float32)
     sideways = np.linspace(-REACH_CELLS, REACH_CELLS, 9, dtype=np.float32)
+    likely = np.exp(-0.5 * (sideways / STRAY_CELLS) ** 2)
     centre = len(sideways) // 2
     n = len(roots)
     position, heading = roots.copy(), leaving.copy()
@@ -100,15 +116,19 @@ def _follow(roots: Floats, leaving: Floats, maps: Maps) -> tuple[list[Floats], N
         across = np.stack([-along[:, 1], along[:, 0]], 1)
         seen = _sample(stack, ahead[:, None] + sideways[None, :, None] * across[:, None])
         # only a shaft that runs the same way pulls: at a crossing the other one does not
-        agreement = np.clip((seen[..., 1:3] * along[:, None]).sum(-1), 0, 1) ** 2
-        pull = seen[..., 0] * agreement
+        twice = np.stack([along[:, 0] ** 2 - along[:, 1] ** 2, 2 * along[:, 0] * along[:, 1]], 1)
+        clarity = np.maximum(np.hypot(seen[..., 1], seen[..., 2]), 0.3)
+        cosine = (seen[..., 1:3] * twice[:, None]).sum(-1) / clarity
+        agreement = np.clip((cosine - OTHER_WAY) / (1 - OTHER_WAY), 0, 1)
+        pull = seen[..., 0] * agreement * likely
         on_shaft = pull.max(1) >= RIDGE_MIN
         weight = pull**2 + 1e-9
         weight /= weight.sum(1, keepdims=True)
-        shift = np.where(on_shaft, 0.6 * (weight * sideways).sum(1), 0.0)
+        shift = np.where(on_shaft, PULL * (weight * sideways).sum(1), 0.0)
         ahead = ahead + shift[:, None].astype(np.float32) * across
-        mapped = (weight[..., None] * seen[..., 1:3]).sum(1)
-        trust = np.where(on_shaft, np.float32(0.35), np.float32(0))[:, None]
+        axis = _axis((weight[..., None] * seen[..., 1:3]).sum(1))
+        mapped = axis * np.where((axis * along).sum(1, keepdims=True) < 0, np.float32(-1), np.float32(1))
+        trust = np.where(on_shaft, np.float32(TRUST), np.float32(0))[:, None]
         position[walking] = ahead
         heading[walking] = _unit((1 - trust) * _unit(ahead - here) + trust * mapped)
         track.append(position.copy())
@@ -116,7 +136,7 @@ def _follow(roots: Floats, leaving: Floats, maps: Maps) -> tuple[list[Floats], N
         covered = seen[:, centre, 0] >= RIDGE_MIN
         lost[walking] = np.where(on_shaft, 0, lost[walking] + np.where(covered, 1, 2))
         last_on_shaft[walking[on_shaft]] = step
-        at_tip = (seen[:, centre, 3] >= TIP_THRESHOLD) & (step * STEP_CELLS * CELL_UM > MIN_LENGTH_UM)
+        at_tip = (seen[:, centre, 3] >= maps.tip_threshold) & (step * STEP_CELLS * CELL_UM > MIN_LENGTH_UM)
         outside = (ahead < -0.5).any(1) | (ahead > np.array([width, height]) - 0.5).any(1)
         left[walking[outside & (lost[walking] <= 2)]] = True
         walking = walking[~outside & ~at_tip & (lost[walking] <= PATIENCE)]
@@ -162,7 +182,7 @@ def _marks_on_shafts(paths: list[Floats], probability: Floats, size: tuple[int, 
 
 def trace(maps: Maps, size_px: tuple[int, int]) -> list[Trace]:
     """Every hair whose root lies in the picture of size_px (width, height)."""
-    roots, probability = find_roots(maps.root, ROOT_THRESHOLD)
+    roots, probability = find_roots(maps.root, maps.root_threshold)
     if not len(roots):
         return []
     paths, left = _follow(roots, _leaving(roots, maps), maps)
@@ -170,7 +190,7 @@ def trace(maps: Maps, size_px: tuple[int, int]) -> list[Trace]:
     steps = np.array([len(p) - 1 for p in paths])
     keep = (steps * STEP_CELLS * CELL_UM >= MIN_LENGTH_UM) | (left & (steps > 0))
     keep &= ~_marks_on_shafts(paths, probability, cells)
-    root_px = maps.to_photograph(roots)
+    root_px = maps.to_photograph_px(roots)
     keep &= ((root_px > -0.5) & (root_px < np.array(size_px) - 0.5)).all(1)
     kept = np.flatnonzero(keep)
     paths = [paths[i] for i in kept]
@@ -179,7 +199,7 @@ def trace(maps: Maps, size_px: tuple[int, int]) -> list[Trace]:
     return [
         Trace(
             root_px=(float(root_px[i, 0]), float(root_px[i, 1])),
-            path_px=maps.to_photograph(path),
+            path_px=maps.to_photograph_px(path).astype(np.float32),
             score=float(probability[i]),
             network_width_um=float(width),
             cut_by_frame=bool(left[i]),

@@ -58,7 +58,8 @@ def _separation(
     # the sum is short where the two hairs part ways: then no direction is common and nothing is weighted down
     common = (heading_a + heading_b) / 2
     along = (offset * common).sum(-1)
-    return np.sqrt(np.maximum((offset**2).sum(-1) - (1 - ALONG_WEIGHT**2) * along**2, 0.0))
+    squared: NDArray[np.float64] = (offset**2).sum(-1) - (1 - ALONG_WEIGHT**2) * along**2
+    return np.sqrt(np.maximum(squared, 0.0))
 
 
 def _close_pairs(points: NDArray[np.float64], reach: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -223,23 +223,39 @@ def _on_the_plate(rng: np.random.Generator, light: Image, scalp: Scalp, scope: S
 
 
 def _on_the_screen(rng: np.random.Generator, pixels: NDArray[np.uint8], scope: Scope) -> None:
-    """What software burns into pictures: captions, scale bars, grey side bars."""
+    """What software burns into pictures: captions and scale bars."""
+    if not scope.burned_text:
+        return
     h, w = pixels.shape[:2]
-    if scope.burned_text:
-        scale = h / 600
-        for _ in range(rng.integers(1, 4)):
-            words = "".join(rng.choice(list("mes 0123456789 abcdeV#Lx"), rng.integers(3, 12)))
-            colour = (255, 255, 255) if rng.random() < 0.6 else (20, 20, 20)
-            at = (int(rng.uniform(0, 0.8) * w), int(rng.uniform(0.05, 0.97) * h))
-            cv2.putText(pixels, words, at, cv2.FONT_HERSHEY_SIMPLEX, scale * rng.uniform(0.5, 1), colour, 2, cv2.LINE_AA)
-        x, y, length = int(rng.uniform(0, 0.6) * w), int(rng.uniform(0.03, 0.97) * h), int(rng.uniform(0.1, 0.4) * w)
-        bar = 255 if rng.random() < 0.5 else 0
-        cv2.line(pixels, (x, y), (x + length, y), (bar, bar, bar), max(2, int(4 * scale)))
-    if scope.bars:
-        grey = int(rng.choice([0, 128, 255, rng.integers(0, 256)]))
-        left, right = int(rng.uniform(0, 0.15) * w), int(rng.uniform(0.85, 1) * w)
-        pixels[:, :left] = grey
-        pixels[:, right:] = grey
+    scale = h / 600
+    for _ in range(rng.integers(1, 4)):
+        words = "".join(rng.choice(list("mes 0123456789 abcdeV#Lx"), rng.integers(3, 12)))
+        colour = (255, 255, 255) if rng.random() < 0.6 else (20, 20, 20)
+        at = (int(rng.uniform(0, 0.8) * w), int(rng.uniform(0.05, 0.97) * h))
+        cv2.putText(pixels, words, at, cv2.FONT_HERSHEY_SIMPLEX, scale * rng.uniform(0.5, 1), colour, 2, cv2.LINE_AA)
+    x, y, length = int(rng.uniform(0, 0.6) * w), int(rng.uniform(0.03, 0.97) * h), int(rng.uniform(0.1, 0.4) * w)
+    bar = 255 if rng.random() < 0.5 else 0
+    cv2.line(pixels, (x, y), (x + length, y), (bar, bar, bar), max(2, int(4 * scale)))
+
+
+def _bars(rng: np.random.Generator, pixels: NDArray[np.uint8], scope: Scope) -> tuple[int, int]:
+    """Grey side bars of a screenshot; the columns between which the photograph is to be seen."""
+    w = pixels.shape[1]
+    if not scope.bars:
+        return 0, w
+    left, right = int(rng.uniform(0, 0.15) * w), int(rng.uniform(0.85, 1) * w)
+    grey = int(rng.choice([0, 128, 255, rng.integers(0, 256)]))
+    pixels[:, :left] = grey
+    pixels[:, right:] = grey
+    return left, right
+
+
+def _longest_run(inside: NDArray[np.bool_]) -> slice:
+    """The longest stretch of True."""
+    edges = np.flatnonzero(np.diff(np.r_[False, inside, False].astype(np.int8)))
+    starts, ends = edges[::2], edges[1::2]
+    k = int(np.argmax(ends - starts))
+    return slice(int(starts[k]), int(ends[k]))
 
 
 def render(scalp: Scalp, scope: Scope, seed: int) -> Rendering:
@@ -274,6 +290,7 @@ def render(scalp: Scalp, scope: Scope, seed: int) -> Rendering:
     _on_the_plate(rng, light, scalp, scope, px_um)
     pixels = optics.expose(rng, light, scope, px_um, skin_rgb)
     _on_the_screen(rng, pixels, scope)
+    left_px, right_px = _bars(rng, pixels, scope)
     pixels, jpeg = optics.encode(pixels, scope.jpeg_quality)
 
     hairs, crossing = [], []
@@ -282,8 +299,17 @@ def render(scalp: Scalp, scope: Scope, seed: int) -> Rendering:
             continue
         # enlarging keeps the picture's edges in place, not the centre of its first pixel
         path = shaft.path_um / scope.um_per_px + 0.5 * (px_um / scope.um_per_px - 1)
-        inside = ((path > -0.5) & (path < np.array([scope.width_px, scope.height_px]) - 0.5)).all(1)
-        width_um = shaft.width_um[inside] if inside.any() else shaft.width_um
+        inside = ((path > [left_px - 0.5, -0.5]) & (path < np.array([right_px, scope.height_px]) - 0.5)).all(1)
+        rooted, cut = bool(inside[0]) and shaft.unit >= 0, not inside[-1]
+        if scope.bars:  # what a bar covers is no hair
+            if inside.sum() < 2:
+                continue
+            run = _longest_run(inside)
+            rooted &= run.start == 0
+            path, inside = path[run], inside[run]
+            width_um = shaft.width_um[run]
+        else:
+            width_um = shaft.width_um[inside] if inside.any() else shaft.width_um
         blur = np.hypot(scope.psf_um, scope.defocus_um_per_um * float(np.median(np.abs(shaft.height_um - scope.focus_um))))
         faint = mark.contrast * min(1.0, float(width_um.mean()) / (2.5 * blur)) < FAINT_CONTRAST
         covered = len(mark.pixels) > 0 and left[z] < HIDDEN_SHARE * len(mark.pixels)
@@ -293,9 +319,9 @@ def render(scalp: Scalp, scope: Scope, seed: int) -> Rendering:
             diameter_um=float(width_um.mean()),
             hair_class="vellus" if width_um.mean() <= VELLUS_MAX_UM else "terminal",
             unit=shaft.unit,
-            cut_by_frame=not bool(inside[-1]),
+            cut_by_frame=bool(cut),
             hidden=bool(faint or covered),
             z=z,
         )
-        (hairs if inside[0] and shaft.unit >= 0 else crossing).append(hair)
+        (hairs if rooted else crossing).append(hair)
     return Rendering(pixels, jpeg, scope.um_per_px, tuple(hairs), tuple(crossing))
