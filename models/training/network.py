@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 MAPS: dict[str, int] = {"root": 1, "tip": 1, "centreline": 1, "orientation": 2, "to_root": 2, "log_width": 1}
-"""Every output and its channels. root, tip and centreline are logits; orientation is cos 2θ, sin 2θ of the shaft's angle θ;
-to_root is the way to the hair's own root in units of 256 µm; log_width is ln(width / 50 µm)."""
+"""Every output and its channels. root, tip and centreline are logits; orientation is cos 2θ and sin 2θ of the shaft's
+angle θ; to_root is the way to the hair's own root in units of 256 µm; log_width is ln(width / 50 µm)."""
 CHANNELS = (24, 48, 96, 160, 128)
-"""At strides 2, 4, 8, 16, 32. The last is for context: which end of a hair is its root, its neighbours know best."""
+"""At strides 2 to 32. The last is for context: which end of a hair is its root, its neighbours know best."""
 
 
 def _convolve(channels_in: int, channels_out: int, stride: int = 1) -> nn.Sequential:

@@ -33,8 +33,11 @@ def draw_all(sets: Sets, scores: Mapping[str, tuple[Score, Score]], folder: Path
         "width": ("true width, µm", lambda m, hair: hair.get("diameter_um")),
         "density": ("true hairs /cm²", lambda m, hair: _density(m)),
         "scale": ("µm per pixel", lambda m, hair: m.truth["scale_um_per_px"]),
-        "hair-colour": ("melanin of the hair (0 white, 1 black)", lambda m, hair: m.scalp and m.scalp.melanin),
-        "skin": ("melanin of the skin (0 very light, 1 very dark)", lambda m, hair: m.scalp and m.scalp.skin_melanin),
+        "hair-colour": ("melanin of the hair (0 white, 1 black)", lambda m, hair: m.scalp.melanin if m.scalp else None),
+        "skin": (
+            "melanin of the skin (0 very light, 1 very dark)",
+            lambda m, hair: m.scalp.skin_melanin if m.scalp else None,
+        ),
     }
     drawings: dict[str, Callable[[Axes], None]] = {
         "precision-recall": lambda axes: _precision_recall(axes, sets),
@@ -52,7 +55,7 @@ def draw_all(sets: Sets, scores: Mapping[str, tuple[Score, Score]], folder: Path
 
 def _density(measured: Measured) -> float:
     width, height = measured.truth["size_px"]
-    return len(measured.truth["hairs"]) / (width * height * measured.truth["scale_um_per_px"] ** 2 * 1e-8)
+    return float(len(measured.truth["hairs"])) / (width * height * measured.truth["scale_um_per_px"] ** 2 * 1e-8)
 
 
 def _precision_recall(axes: Axes, sets: Sets) -> None:
@@ -86,7 +89,7 @@ def _width(axes: Axes, scores: Mapping[str, tuple[Score, Score]]) -> None:
 
 def _confusion(axes: Axes, scores: Mapping[str, tuple[Score, Score]]) -> None:
     """Of all rendered photographs at up to 4 µm/px, at 40 µm."""
-    total: NDArray[np.intp] = sum(  # type: ignore[assignment]
+    total: NDArray[np.intp] = sum(
         (ours.confusion for name, (ours, _) in scores.items() if "2–4" in name), np.zeros((2, 2), np.intp)
     )
     axes.imshow(total / np.maximum(total.sum(1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)

@@ -16,6 +16,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning on a shared machine costs 5/6 of the speed
 
@@ -80,7 +81,7 @@ class Crops(IterableDataset[tuple[Tensor, Tensor]]):
         answer = np.zeros((CROP, CROP, target.shape[2]), np.uint8)
         answer[..., -1] = 100
         answer[top : top + len(target), left : left + target.shape[1]] = target
-        return turned(rng.integers(8), whole, answer)
+        return turned(int(rng.integers(8)), whole, answer)
 
 
 def tinted(rng: np.random.Generator, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -215,21 +216,8 @@ def main() -> None:
     torch.manual_seed(asked.seed)
     torch.set_num_threads(asked.threads)
 
-    network = Network().to(memory_format=torch.channels_last)
-    if asked.weights:
-        network.load_state_dict(torch.load(asked.weights)["weights"])
-    average = AveragedModel(network, avg_fn=_average, use_buffers=True)
-    optimizer = torch.optim.AdamW(_groups(network), lr=asked.learning_rate)
-    step, spent_s = 0, 0.0
-    if asked.resume:
-        state = torch.load(STATE)
-        network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        step, spent_s = state["step"], state["spent_s"]
-    elif not asked.weights:
-        LOG.unlink(missing_ok=True)
-
+    parts, step, spent_s = _begin(asked.resume, asked.weights, asked.learning_rate)
+    network, average, optimizer = parts["network"], parts["average"], parts["optimizer"]
     loader = DataLoader(Crops(asked.seed * 1_000_003 + step), batch_size=None, num_workers=1, prefetch_factor=6)
     saved = time.monotonic()
     started = saved - spent_s
@@ -251,26 +239,35 @@ def main() -> None:
         optimizer.step()
         average.update_parameters(network)
         step += 1
-        for name, value in each.items():
-            running[name] = 0.99 * running.get(name, float(value.detach())) + 0.01 * float(value.detach())
+        now = {name: float(value.detach()) for name, value in each.items()}
+        running = {name: 0.99 * running.get(name, value) + 0.01 * value for name, value in now.items()}
         if time.monotonic() - saved > CHECKPOINT_S or done >= 1:
             saved = time.monotonic()
             made = {"seed": asked.seed, "steps": step, "hours": spent_s / 3600, "learning_rate": asked.learning_rate}
-            torch.save({"weights": average.module.state_dict(), "made": made}, WEIGHTS.with_suffix(".part"))
-            WEIGHTS.with_suffix(".part").rename(WEIGHTS)
-            torch.save(
-                {
-                    "network": network.state_dict(),
-                    "average": average.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "step": step,
-                    "spent_s": spent_s,
-                },
-                STATE,
-            )
+            _save({"weights": average.module.state_dict(), "made": made}, WEIGHTS)
+            state = {name: part.state_dict() for name, part in parts.items()}
+            _save(state | {"step": step, "spent_s": spent_s}, STATE)
             _log(step, spent_s, rate, running, held_out_figures(float_eye(average.module)))
         if done >= 1:
             break
+
+
+def _begin(resume: bool, weights: Path | None, learning_rate: float) -> tuple[dict[str, Any], int, float]:
+    """Network, average and optimizer; steps and seconds of the schedule that are behind them."""
+    network = Network().to(memory_format=torch.channels_last)
+    if weights:
+        network.load_state_dict(torch.load(weights)["weights"])
+    average = AveragedModel(network, avg_fn=_average, use_buffers=True)
+    optimizer = torch.optim.AdamW(_groups(network), lr=learning_rate)
+    parts = {"network": network, "average": average, "optimizer": optimizer}
+    if resume:
+        state = torch.load(STATE)
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        return parts, state["step"], state["spent_s"]
+    if not weights:
+        LOG.unlink(missing_ok=True)
+    return parts, 0, 0.0
 
 
 def _groups(network: Network) -> list[dict[str, object]]:
@@ -284,6 +281,11 @@ def _average(mean: Tensor, value: Tensor, count: Tensor | int) -> Tensor:
     """A running mean over the last thousand steps or so, shorter at the start."""
     decay = min(AVERAGE, (1 + int(count)) / (10 + int(count)))
     return mean + (value - mean) * (1 - decay)
+
+
+def _save(what: object, path: Path) -> None:
+    torch.save(what, path.with_suffix(".part"))
+    path.with_suffix(".part").rename(path)
 
 
 def _log(step: int, spent_s: float, rate: float, running: dict[str, float], figures: dict[str, float]) -> None:

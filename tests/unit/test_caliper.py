@@ -18,6 +18,7 @@ def photograph(
     widths_um: list[float],
     um_per_px: float = 3.0,
     blur_px: float = 1.3,
+    *,
     absorption: float = 0.12,
     glow: float = 0.02,
     streaks: tuple[float, ...] = (),
@@ -51,18 +52,18 @@ def photograph(
 def traces(
     widths_um: list[float],
     um_per_px: float = 3.0,
-    prior: float = 1.0,
+    prior: tuple[float, ...] = (1.0,),
     aside_um: float = 4.0,
     crossed: bool = False,
 ) -> list[Trace]:
-    """The shafts' traces, beside the middle, with a network's width that is wrong by a factor."""
+    """The shafts' traces, beside the middle, with a network's width that is wrong by these factors in turn."""
     found = []
     for row, diameter in enumerate(widths_um):
         x = MARGIN_UM + np.arange(0, LENGTH_UM + 1, 25.0)
         y = np.full_like(x, (row + 0.5) * ROW_UM + aside_um)
         path = (np.stack([x, y], 1) / um_per_px - 0.5).astype(np.float32)
         root = (float(path[0, 0]), float(path[0, 1]))
-        found.append(Trace(root, path, 0.9, prior * diameter, False, np.full(len(path), crossed)))
+        found.append(Trace(root, path, 0.9, prior[row % len(prior)] * diameter, False, np.full(len(path), crossed)))
     return found
 
 
@@ -74,8 +75,10 @@ MIXED = [25.0, 32.0, 45.0, 60.0, 75.0, 90.0]
 
 
 @pytest.mark.parametrize(("um_per_px", "blur_px"), [(2.0, 0.7), (3.0, 1.3), (3.0, 3.0), (5.0, 1.0)])
-@pytest.mark.parametrize("prior", [0.88, 1.14])
-def test_widths_are_true_whatever_the_scale_and_the_blur(um_per_px: float, blur_px: float, prior: float) -> None:
+@pytest.mark.parametrize("prior", [(0.88, 1.14), (1.14, 0.88)])
+def test_widths_are_true_whatever_the_scale_and_the_blur(
+    um_per_px: float, blur_px: float, prior: tuple[float, ...]
+) -> None:
     measured = measure_widths(photograph(MIXED, um_per_px, blur_px), traces(MIXED, um_per_px, prior))
     error = errors(MIXED, measured)
     assert np.abs(error).mean() <= 3.0
@@ -85,14 +88,14 @@ def test_widths_are_true_whatever_the_scale_and_the_blur(um_per_px: float, blur_
 
 def test_a_thin_hair_behind_a_blur_does_not_read_as_a_terminal_one() -> None:
     widths = [25.0, 70.0, 25.0, 80.0]  # at 5 µm/px with a blur of 2 px, half the maximum spans 33 µm
-    measured = measure_widths(photograph(widths, 5.0, 2.0), traces(widths, 5.0, prior=1.2))
+    measured = measure_widths(photograph(widths, 5.0, 2.0), traces(widths, 5.0, prior=(1.2,)))
     assert [m.diameter_um for m in measured[::2]] == pytest.approx([25.0, 25.0], abs=4.0)
 
 
 @pytest.mark.parametrize("streaks", [(0.0,), (-0.22, 0.22)])
 def test_glints_do_not_split_a_shaft(streaks: tuple[float, ...]) -> None:
     widths = [60.0, 75.0, 90.0]
-    measured = measure_widths(photograph(widths, streaks=streaks), traces(widths, prior=0.9))
+    measured = measure_widths(photograph(widths, streaks=streaks), traces(widths, prior=(0.9,)))
     assert np.abs(errors(widths, measured)).max() <= 5.0
 
 
@@ -103,14 +106,14 @@ def test_a_neighbour_a_hair_away_does_not_widen() -> None:
         Trace(t.root_px, t.path_px + np.float32([0, (w + 45.0) / 3.0]), 0.9, w, False, t.crossed)
         for t, w in zip(traces(widths), widths, strict=True)
     ]
-    measured = measure_widths(frame, traces(widths, prior=1.1) + beside)
+    measured = measure_widths(frame, traces(widths, prior=(1.1,)) + beside)
     assert np.abs(errors(widths, measured[:2])).max() <= 5.0
 
 
 def test_a_light_hair_is_measured_and_has_negative_pigment() -> None:
     widths = [60.0, 75.0, 90.0]
-    white = measure_widths(photograph(widths, absorption=1.0, glow=0.75), traces(widths, prior=1.1))
-    black = measure_widths(photograph(widths), traces(widths, prior=1.1))
+    white = measure_widths(photograph(widths, absorption=1.0, glow=0.75), traces(widths, prior=(1.1,)))
+    black = measure_widths(photograph(widths), traces(widths, prior=(1.1,)))
     assert np.abs(errors(widths, white)).max() <= 7.0
     assert all(m.pigment < -0.2 for m in white)
     assert all(m.pigment > 0.8 for m in black)
@@ -125,7 +128,7 @@ def test_the_blur_is_reported() -> None:
 
 
 def test_a_shaft_crossed_all_along_keeps_the_networks_width() -> None:
-    (width,) = measure_widths(photograph([60.0]), traces([60.0], prior=1.2, crossed=True))
+    (width,) = measure_widths(photograph([60.0]), traces([60.0], prior=(1.2,), crossed=True))
     assert not width.measured
     assert width.diameter_um == pytest.approx(72.0)
     assert width.error_um >= 0.1 * 72.0

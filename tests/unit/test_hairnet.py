@@ -60,7 +60,12 @@ def test_a_missing_file_is_named(model: Path, suffix: str) -> None:
 
 @pytest.mark.parametrize(
     ("before", "after"),
-    [("sha256", "checksum"), ("width_px = 1088", "width_px = 1024"), ("um_per_px = 6.4", "um_per_px = 5"), ("[", "[[[")],
+    [
+        ("sha256", "checksum"),
+        ("width_px = 1088", "width_px = 1024"),
+        ("um_per_px = 6.4", "um_per_px = 5"),
+        ("[", "[[["),
+    ],
 )
 def test_a_card_of_another_model_is_refused(model: Path, before: str, after: str) -> None:
     card = model.with_suffix(".toml")

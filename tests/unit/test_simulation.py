@@ -12,7 +12,9 @@ import pytest
 from trichoscope.simulation import STYLES, Scalp, Scope, draw_scene, render
 
 BARE = Scalp(density_per_cm2=0.2, loose_hairs_per_cm2=0, fibres=0, scaling=0, sebum=0, pores_per_cm2=0)
-CLEAN = Scope(width_px=900, height_px=700, um_per_px=3.0, glint=0, noise=0, vignetting=0, cast_gradient=0, jpeg_quality=97)
+CLEAN = Scope(
+    width_px=900, height_px=700, um_per_px=3.0, glint=0, noise=0, vignetting=0, cast_gradient=0, jpeg_quality=97
+)
 DARK_ON_PALE = Scalp(
     loose_hairs_per_cm2=0, fibres=0, scaling=0, sebum=0, grain=0.1, sulci=0, root_shadow=0, perifollicular=0,
     wetness=0, pigment_variation=0, melanin=1.0, skin_melanin=0.05,

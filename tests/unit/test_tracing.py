@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.training import score, targets
 from trichoscope.measurement.hair import Trace
 from trichoscope.measurement.hairnet import Maps
-from trichoscope.measurement.tracing import CELL_UM, find_roots, trace
+from trichoscope.measurement.tracing import CELL_UM, find_peaks, trace
 from trichoscope.simulation import Rendering, Scalp, Scope, render
 
 SCOPE = Scope(width_px=1000, height_px=800, um_per_px=3.2)
@@ -78,7 +78,7 @@ def test_roots_are_placed_between_cells() -> None:
     rng = np.random.default_rng(5)
     at = np.array([[x, y] for x in range(12, 110, 20) for y in range(12, 90, 20)]) + rng.uniform(-0.5, 0.5, (20, 2))
     maps = perfect([line(x, y, x + 12, y + 3) for x, y in at], (120, 100))
-    found, _ = find_roots(maps.root, 0.4)
+    found, _ = find_peaks(maps.root, 0.4)
     error = np.linalg.norm(found[:, None] - at[None], axis=2).min(1)
     assert len(found) == 20
     assert error.max() < 0.1
@@ -125,3 +125,31 @@ def test_a_turned_picture_gives_the_turned_hairs() -> None:
     here = sorted(t.root_px for t in trace(perfect(drawn, (100, 100)), (400, 400)))
     there = sorted((y, 399 - x) for x, y in (t.root_px for t in trace(perfect(turned, (100, 100)), (400, 400))))
     np.testing.assert_allclose(here, there, atol=0.5)
+
+
+def test_a_hair_found_from_both_ends_is_one_hair_and_the_surer_end_is_its_root() -> None:
+    maps = perfect([line(20, 40, 70, 44)], (100, 90))
+    y, x = 44, 70
+    maps.root[y - 1 : y + 2, x - 1 : x + 2] = 0.5
+    assert len(find_peaks(maps.root, 0.4)[0]) == 2
+    (only,) = trace(maps, (400, 360))
+    assert only.root_px[0] == pytest.approx(20.5 * CELL_PX - 0.5, abs=1)
+
+
+def test_equal_cells_are_one_peak() -> None:
+    root = np.zeros((20, 20), np.float32)
+    root[10, 10:12] = 0.8
+    at, _ = find_peaks(root, 0.4)
+    assert at == pytest.approx(np.array([[10.5, 10.0]]), abs=0.01)
+
+
+def test_a_hair_whose_root_hides_beside_another_s_is_found_from_its_tip() -> None:
+    """A V of two hairs from one ostium of which the network saw one root; without tips there is but one hair."""
+    maps = perfect([line(30, 40, 75, 30), line(30, 43, 75, 54)], (100, 90))
+    maps.root[42:] = 0
+    assert len(find_peaks(maps.root, 0.4)[0]) == 1
+    found = trace(maps, (400, 360))
+    assert len(found) == 2
+    assert all(np.hypot(t.root_px[0] - 121.5, t.root_px[1] - 167.5) < 20 for t in found)
+    maps.tip[:] = 0
+    assert len(trace(maps, (400, 360))) == 1

@@ -40,8 +40,8 @@ SEARCH_SD = 0.35  # weak prior that keeps a stretch near its shaft; divided out 
 MISFIT = 0.03  # of its depth: as well as the bank can describe a real profile
 # Spread of log width between stretches and truth, fitted to rendered scalps: floor, per misfit of the profile
 # relative to its depth, and per lack of contrast; and the share of stretches that measured something else.
-FLOOR_SD, MISFIT_SD, PALE_SD, OUTLIERS = 0.06, 2.5, 0.12, 0.2
-ALIKE = 0.4  # the halves and stretches of a shaft share their errors: this share of them is independent
+FLOOR_SD, MISFIT_SD, PALE_SD, OUTLIERS = 0.05, 2.5, 0.12, 0.2
+ALIKE = 0.5  # the halves and stretches of a shaft share their errors: this share of them is independent
 MEASURED = 0.9  # measured, if the pixels brought the error below this share of the prior's
 
 
@@ -250,21 +250,22 @@ class _Fit:
 def _fit(halves: _Halves) -> _Fit:
     bank = _bank()
     light, weight = halves.light, halves.weight.astype(np.float32)
-    for again in (True, False):
+    for every in (3, 1):  # a coarse look first, to find what is not shaft
+        profile = bank.profile[::every]
         total = np.maximum(weight.sum(1, keepdims=True), np.float32(1e-3))
         mean = (weight * light).sum(1, keepdims=True) / total
         centred = weight * (light - mean)
-        share = (weight / total) @ bank.profile.T
-        var = np.maximum(weight @ (bank.profile**2).T - total * share**2, np.float32(1e-4))
-        cov = centred @ bank.profile.T
+        share = (weight / total) @ profile.T
+        var = np.maximum(weight @ (profile**2).T - total * share**2, np.float32(1e-4))
+        cov = centred @ profile.T
         depth = cov / var
         explained = depth * cov
         best = explained.argmax(1)
         best_depth = np.take_along_axis(depth, best[:, None], 1)
-        if again:  # once more without glints in the shaft and other things beside it
-            rest = light - mean - best_depth * (bank.profile[best] - np.take_along_axis(share, best[:, None], 1))
+        if every > 1:  # then without glints in the shaft and other things beside it
+            rest = light - mean - best_depth * (profile[best] - np.take_along_axis(share, best[:, None], 1))
             rest /= 1.4826 * np.median(np.abs(rest), 1, keepdims=True) + 0.03 * np.abs(best_depth) + 0.004
-            beside = bank.at > np.exp(bank.log_width[best])[:, None] / 2
+            beside = bank.at > np.exp(bank.log_width[::every][best])[:, None] / 2
             spoilt = np.where(beside, np.abs(rest) > 4, rest * -np.sign(best_depth) > 2.5)
             weight = weight * np.where(spoilt, np.float32(0.05), np.float32(1))
     most = np.take_along_axis(explained, best[:, None], 1)

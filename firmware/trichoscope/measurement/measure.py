@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
+from .. import __version__
 from ..frame import Frame
 from .caliper import measure_widths
 from .hair import Hair, HairClass, Trace, Width
@@ -20,11 +20,6 @@ from .units import follicular_units
 OUT_OF_FOCUS_SHARE = 0.45
 """A shaft whose edge blur (sigma) exceeds this share of its width has no flat middle left to measure against."""
 _HEADING_UM = 250.0
-
-try:
-    FIRMWARE_VERSION = version("trichoscope")
-except PackageNotFoundError:  # run from a source tree that nobody installed
-    FIRMWARE_VERSION = "0+source"
 
 
 def measure(frame: Frame, hairnet: Hairnet, threshold_um: float = 40.0) -> Reading:
@@ -49,7 +44,7 @@ def measure(frame: Frame, hairnet: Hairnet, threshold_um: float = 40.0) -> Readi
         threshold_um=threshold_um,
         model_name=hairnet.name,
         model_sha256=hairnet.sha256,
-        firmware_version=FIRMWARE_VERSION,
+        firmware_version=__version__,
         elapsed_ms={
             "model": 1e3 * (mapped - began),
             "tracing": 1e3 * (traced - mapped),

@@ -11,8 +11,12 @@ from .hairnet import NET_UM_PER_PX, Maps
 
 CELL_UM = 2 * NET_UM_PER_PX
 
-SAME_SHAFT_THRESHOLD = 0.5
-"""A root that lies on another hair's path, pointing the same way, needs more: it may be a mark on that shaft."""
+SHARED_PATH = 0.6
+"""So much of a path on another one is the other's shaft; touching parallel hairs lie 3 cells apart and share less."""
+LONE_TIP_THRESHOLD = 0.6
+OWN_SHAFT_UM = 75.0
+"""A tip that no root explains is a hair's if so much of the shaft behind it is no other hair's path."""
+ARRIVAL_CELLS = 2.5
 STEP_CELLS = 2.0
 REACH_CELLS = 1.6
 """A path may be corrected sideways by this much a step, towards the ridge of the centreline map."""
@@ -32,17 +36,17 @@ MAX_LENGTH_UM = 20_000.0
 Floats = NDArray[np.float32]
 
 
-def find_roots(root: Floats, threshold: float) -> tuple[Floats, Floats]:
-    """Peaks of the root map at least two cells apart: (n, 2) sub-cell x, y and (n,) probability.
+def find_peaks(heat: Floats, threshold: float) -> tuple[Floats, Floats]:
+    """Peaks of the root or tip map at least two cells apart: (n, 2) sub-cell x, y and (n,) probability.
 
-    The network answers with a Gaussian about the exit point; its logarithm is a parabola, so three cells
+    The network answers with a Gaussian about the point; its logarithm is a parabola, so three cells
     a side place the peak between cells.
     """
     # int8 maps have ties: a little more towards the lower right makes one of two equal cells the peak
-    tie = 1e-6 * (np.arange(root.shape[1]) % 8 + 8 * (np.arange(root.shape[0]) % 8)[:, None]).astype(np.float32)
-    ranked = root + tie
-    ys, xs = np.nonzero((ranked >= cv2.dilate(ranked, np.ones((5, 5), np.uint8))) & (root >= threshold))
-    padded = np.log(np.clip(np.pad(root, 1, mode="edge"), 1e-3, 1))
+    tie = 1e-6 * (np.arange(heat.shape[1]) % 8 + 8 * (np.arange(heat.shape[0]) % 8)[:, None]).astype(np.float32)
+    ranked = heat + tie
+    ys, xs = np.nonzero((ranked >= cv2.dilate(ranked, np.ones((5, 5), np.uint8))) & (heat >= threshold))
+    padded = np.log(np.clip(np.pad(heat, 1, mode="edge"), 1e-3, 1))
 
     def vertex(before: Floats, here: Floats, after: Floats) -> Floats:
         curvature = np.minimum(before - 2 * here + after, -1e-3)
@@ -51,7 +55,7 @@ def find_roots(root: Floats, threshold: float) -> tuple[Floats, Floats]:
     here = padded[ys + 1, xs + 1]
     dx = vertex(padded[ys + 1, xs], here, padded[ys + 1, xs + 2])
     dy = vertex(padded[ys, xs + 1], here, padded[ys + 2, xs + 1])
-    return np.stack([xs + dx, ys + dy], 1).astype(np.float32), root[ys, xs]
+    return np.stack([xs + dx, ys + dy], 1).astype(np.float32), heat[ys, xs]
 
 
 def _sample(stack: Floats, points: Floats) -> Floats:
@@ -68,23 +72,31 @@ def _unit(v: Floats) -> Floats:
     return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-6)
 
 
-def _leaving(roots: Floats, maps: Maps) -> Floats:
-    """(n, 2) unit direction in which each root's own shaft leaves.
-
-    Shaft cells near a root vote with their axis, weighted by how near to this root their own
-    way back to a root ends: so two hairs of one ostium do not share a direction.
-    """
+def _around(points: Floats, maps: Maps) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+    """Rows, columns (n, k) of the cells within 6.5 of each point, and how much shaft is in each."""
     height, width = maps.root.shape
     dy, dx = np.mgrid[-6:7, -6:7]
     disc = np.hypot(dx, dy) <= 6.5
-    offsets = np.stack([dx[disc], dy[disc]], 1)
-    cells = np.round(roots).astype(int)[:, None] + offsets[None]
+    cells = np.round(points).astype(int)[:, None] + np.stack([dx[disc], dy[disc]], 1)[None]
     inside = ((cells >= 0) & (cells < (width, height))).all(-1)
     x, y = np.clip(cells[..., 0], 0, width - 1), np.clip(cells[..., 1], 0, height - 1)
-    back = cells + maps.to_root_um[y, x] / CELL_UM - roots[:, None]
-    weight = (inside * maps.centreline[y, x] * np.exp(-0.5 * (back**2).sum(-1) / 1.5**2))[..., None]
+    return y, x, inside * maps.centreline[y, x]
+
+
+def _way_along(points: Floats, maps: Maps, rooted: bool) -> Floats:
+    """(n, 2) unit direction in which a shaft runs from its root, or back from its tip.
+
+    Shaft cells near the point vote with their axis. At a root they are weighted by how near to it their own
+    way back to a root ends: so two hairs of one ostium do not share a direction.
+    """
+    y, x, weight = _around(points, maps)
+    away = np.stack([x, y], -1) - points[:, None]
+    if rooted:
+        back = away + maps.to_root_um[y, x] / CELL_UM
+        weight = weight * np.exp(-0.5 * (back**2).sum(-1) / 1.5**2)
+    weight = weight[..., None]
     axis = _axis((weight * maps.orientation[y, x]).sum(1))
-    ahead = (weight * (cells - roots[:, None])).sum(1)  # a hair's shaft lies ahead of its root
+    ahead = (weight * away).sum(1)  # the shaft lies on one side of its end
     return axis * np.where((axis * ahead).sum(1, keepdims=True) < 0, np.float32(-1), np.float32(1))
 
 
@@ -94,15 +106,17 @@ def _axis(orientation: Floats) -> Floats:
     return np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)
 
 
-def _follow(roots: Floats, leaving: Floats, maps: Maps) -> tuple[list[Floats], NDArray[np.bool_]]:
-    """Walk all hairs at once from root to tip: paths in cells, and whether each left the picture."""
+def _follow(
+    starts: Floats, leaving: Floats, maps: Maps, ends: Floats, end_threshold: float
+) -> tuple[list[Floats], NDArray[np.bool_]]:
+    """Walk all hairs at once from one end to where `ends` peaks: paths in cells, and whether each left the picture."""
     height, width = maps.root.shape
-    stack = np.dstack([maps.centreline, maps.orientation, maps.tip]).astype(np.float32)
+    stack = np.dstack([maps.centreline, maps.orientation, ends]).astype(np.float32)
     sideways = np.linspace(-REACH_CELLS, REACH_CELLS, 9, dtype=np.float32)
     likely = np.exp(-0.5 * (sideways / STRAY_CELLS) ** 2)
     centre = len(sideways) // 2
-    n = len(roots)
-    position, heading = roots.copy(), leaving.copy()
+    n = len(starts)
+    position, heading = starts.copy(), leaving.copy()
     track = [position.copy()]
     last_on_shaft = np.zeros(n, int)
     lost = np.zeros(n, int)
@@ -136,10 +150,10 @@ def _follow(roots: Floats, leaving: Floats, maps: Maps) -> tuple[list[Floats], N
         covered = seen[:, centre, 0] >= RIDGE_MIN
         lost[walking] = np.where(on_shaft, 0, lost[walking] + np.where(covered, 1, 2))
         last_on_shaft[walking[on_shaft]] = step
-        at_tip = (seen[:, centre, 3] >= maps.tip_threshold) & (step * STEP_CELLS * CELL_UM > MIN_LENGTH_UM)
+        at_end = (seen[:, centre, 3] >= end_threshold) & (step * STEP_CELLS * CELL_UM > MIN_LENGTH_UM)
         outside = (ahead < -0.5).any(1) | (ahead > np.array([width, height]) - 0.5).any(1)
         left[walking[outside & (lost[walking] <= 2)]] = True
-        walking = walking[~outside & ~at_tip & (lost[walking] <= PATIENCE)]
+        walking = walking[~outside & ~at_end & (lost[walking] <= PATIENCE)]
     points = np.stack(track, 1)
     return [points[i, : last_on_shaft[i] + 1] for i in range(n)], left
 
@@ -161,52 +175,72 @@ def _beside_another(paths: list[Floats], widths_um: Floats, size: tuple[int, int
     return touched
 
 
-def _marks_on_shafts(paths: list[Floats], probability: Floats, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Roots that are more likely a mark on another hair's shaft: on its path, pointing its way, and unsure."""
-    owner = np.full(size[::-1], -1, np.int16)
-    for i in np.argsort(probability):  # the surest is painted last, on top
-        beyond = paths[i][4:]  # two hairs of one ostium may well start on each other
-        if len(beyond) > 1:
-            cv2.polylines(owner, [np.round(beyond * 16).astype(np.int32)], False, int(i), 2, cv2.LINE_8, 4)
-    doubtful = np.zeros(len(paths), bool)
-    for i, path in enumerate(paths):
-        x, y = np.clip(np.round(path[0]).astype(int), 0, np.array(size) - 1)
-        other = int(owner[y, x])
-        if other < 0 or other == i or probability[i] >= SAME_SHAFT_THRESHOLD or probability[other] < probability[i]:
+def _of_another(paths: list[Floats], score: Floats, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Paths that run on a surer hair's shaft: the same hair from its other end, from a mark on it or from its shadow."""
+    painted = np.zeros(size[::-1], np.uint8)
+    another = np.zeros(len(paths), bool)
+    for i in np.argsort(-score, kind="stable"):
+        at = np.clip(np.round(paths[i]).astype(int), 0, np.array(size) - 1)
+        another[i] = len(at) > 1 and painted[at[:, 1], at[:, 0]].mean() >= SHARED_PATH
+        if not another[i]:
+            cv2.polylines(painted, [np.round(paths[i] * 16).astype(np.int32)], False, 1, 2, cv2.LINE_8, 4)
+    return another
+
+
+def _from_tips(
+    maps: Maps, known: list[Floats], size: tuple[int, int]
+) -> tuple[list[Floats], Floats]:
+    """Hairs whose root hides beside another's: walked back from tips that no known path explains.
+
+    A hair has one tip, so a tip with a stretch of shaft of its own belongs to a hair of its own, even where
+    both share an ostium and only one root shows. It counts if the walk arrives at a root by the shaft's own account.
+    """
+    tips, probability = find_peaks(maps.tip, LONE_TIP_THRESHOLD)
+    if known and len(tips):
+        ends = np.array([path[-1] for path in known])
+        probability = probability * (np.linalg.norm(tips[:, None] - ends[None], axis=2).min(1) > 5)
+    tips, probability = tips[probability > 0], probability[probability > 0]
+    if not len(tips):
+        return [], probability
+    walks, left = _follow(tips, _way_along(tips, maps, rooted=False), maps, maps.root, maps.root_threshold)
+    owned = np.zeros(size[::-1], np.uint8)
+    cv2.polylines(owned, [np.round(path * 16).astype(np.int32) for path in known], False, 1, 2, cv2.LINE_8, 4)
+    paths, scores = [], []
+    for walk, gone, score in zip(walks, left, probability, strict=True):
+        at = np.clip(np.round(walk).astype(int), 0, np.array(size) - 1)
+        own_um = int((owned[at[:, 1], at[:, 0]] == 0).sum()) * STEP_CELLS * CELL_UM
+        to_root = maps.to_root_um[at[:, 1], at[:, 0]] / CELL_UM
+        arrived = np.flatnonzero(np.hypot(to_root[:, 0], to_root[:, 1]) < ARRIVAL_CELLS)
+        if gone or own_um < OWN_SHAFT_UM or not len(arrived) or arrived[0] < 3:
             continue
-        nearest = np.clip(np.argmin(((paths[other] - path[0]) ** 2).sum(1)), 1, len(paths[other]) - 1)
-        way = _unit(paths[other][nearest] - paths[other][nearest - 1])
-        doubtful[i] = bool(_unit(path[-1] - path[0]) @ way > 0.8)
-    return doubtful
+        k = int(arrived[0])
+        paths.append(np.concatenate([(walk[k] + to_root[k])[None], walk[k::-1]]).astype(np.float32))
+        scores.append(score)
+    return paths, np.array(scores, np.float32)
 
 
 def trace(maps: Maps, size_px: tuple[int, int]) -> list[Trace]:
     """Every hair whose root lies in the picture of size_px (width, height)."""
-    roots, probability = find_roots(maps.root, maps.root_threshold)
-    if not len(roots):
-        return []
-    paths, left = _follow(roots, _leaving(roots, maps), maps)
     cells = maps.root.shape[1], maps.root.shape[0]
-    steps = np.array([len(p) - 1 for p in paths])
+    roots, score = find_peaks(maps.root, maps.root_threshold)
+    paths, left = _follow(roots, _way_along(roots, maps, rooted=True), maps, maps.tip, maps.tip_threshold)
+    steps = np.array([len(p) - 1 for p in paths], int)
     keep = (steps * STEP_CELLS * CELL_UM >= MIN_LENGTH_UM) | (left & (steps > 0))
-    keep &= ~_marks_on_shafts(paths, probability, cells)
-    root_px = maps.to_photograph_px(roots)
-    keep &= ((root_px > -0.5) & (root_px < np.array(size_px) - 0.5)).all(1)
-    kept = np.flatnonzero(keep)
-    paths = [paths[i] for i in kept]
+    keep &= ~_of_another(paths, score, cells)
+    more, more_score = _from_tips(maps, [path for path, kept in zip(paths, keep, strict=True) if kept], cells)
+    paths = [path for path, kept in zip(paths, keep, strict=True) if kept] + more
+    score, left = np.concatenate([score[keep], more_score]), np.concatenate([left[keep], np.zeros(len(more), bool)])
+
+    width_px, height_px = size_px
     widths = np.array([_width_along(p, maps) for p in paths], np.float32)
     touched = _beside_another(paths, widths, cells)
-    return [
-        Trace(
-            root_px=(float(root_px[i, 0]), float(root_px[i, 1])),
-            path_px=maps.to_photograph_px(path).astype(np.float32),
-            score=float(probability[i]),
-            network_width_um=float(width),
-            cut_by_frame=bool(left[i]),
-            crossed=crossed,
-        )
-        for i, path, width, crossed in zip(kept, paths, widths, touched, strict=True)
-    ]
+    traces = []
+    for path, sure, width, cut, crossed in zip(paths, score, widths, left, touched, strict=True):
+        path_px = maps.to_photograph_px(path).astype(np.float32)
+        x, y = float(path_px[0, 0]), float(path_px[0, 1])
+        if -0.5 < x < width_px - 0.5 and -0.5 < y < height_px - 0.5:
+            traces.append(Trace((x, y), path_px, float(sure), float(width), bool(cut), crossed))
+    return traces
 
 
 def _width_along(path: Floats, maps: Maps) -> float:

@@ -144,14 +144,18 @@ def _loose(rng: np.random.Generator, scalp: Scalp, field_um: tuple[float, float]
     size = np.array(field_um)
     shafts = []
     for _ in range(rng.poisson(scalp.loose_hairs_per_cm2 * size.prod() * 1e-8)):
-        length = rng.uniform(40, 300)
+        length = rng.uniform(40, 160) if rng.random() < 0.8 else rng.uniform(160, 300)  # a trimmer leaves crumbs
         diameter = float(np.clip(rng.normal(scalp.terminal_um[0] * 0.8, 20), 12, 120))
         path = _curve(rng, rng.uniform(0, size), rng.uniform(0, 6.28), max(length, 1.2 * diameter), 0.3, step_um)
         flat = np.full(len(path), 10.0)
-        shafts.append(Shaft(path, flat, np.full(len(path), diameter), scalp.melanin, scalp.pheomelanin, -1, True, loose=True))
+        shafts.append(
+            Shaft(path, flat, np.full(len(path), diameter), scalp.melanin, scalp.pheomelanin, -1, True, loose=True)
+        )
     for _ in range(rng.poisson(scalp.stray_hairs)):
         angle = rng.uniform(0, 6.28)
-        start = size / 2 + rng.uniform(-0.5, 0.5, 2) * size - 0.8 * size.max() * np.array([np.cos(angle), np.sin(angle)])
+        start = (
+            size / 2 + rng.uniform(-0.5, 0.5, 2) * size - 0.8 * size.max() * np.array([np.cos(angle), np.sin(angle)])
+        )
         path = _curve(rng, start, angle, 2.4 * size.max(), min(scalp.curl_per_mm, 0.3), step_um)
         diameter = float(rng.uniform(15, 90))
         height = np.full(len(path), rng.uniform(20, 400))

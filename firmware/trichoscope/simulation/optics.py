@@ -14,7 +14,7 @@ Image = NDArray[np.float32]
 def _field(rng: np.random.Generator, scope: Scope, shape: tuple[int, int]) -> Image:
     """Illumination, h × w × 3: vignetting, a gradient of brightness and a gradient of colour."""
     h, w = shape
-    y, x = np.mgrid[-1 : 1 : 24j, -1 : 1 : 24j].astype(np.float32)
+    y, x = np.mgrid[-1:1:24j, -1:1:24j].astype(np.float32)
     centre = rng.normal(0, 0.25, 2)
     r2 = (x - centre[0]) ** 2 + (y - centre[1]) ** 2
     light = 1 - scope.vignetting * r2 * 0.6 + 0.12 * scope.vignetting * (x * rng.normal() + y * rng.normal())
@@ -75,7 +75,7 @@ def expose(
         light = cv2.GaussianBlur(light, (0, 0), sigma)
     if scope.field_blur_um > 1:
         soft = cv2.GaussianBlur(light, (0, 0), max(scope.field_blur_um / um_per_px, 0.3))
-        y, x = np.mgrid[-1 : 1 : 16j, -1 : 1 : 16j]
+        y, x = np.mgrid[-1:1:16j, -1:1:16j]
         angle = rng.uniform(0, 6.28)
         ramp = np.clip(0.3 + 0.6 * (x * np.cos(angle) + y * np.sin(angle)) + 0.3 * (x**2 + y**2 - 0.7), 0, 1)
         share = cv2.resize(ramp.astype(np.float32), (w, h), interpolation=cv2.INTER_LINEAR)[..., None]

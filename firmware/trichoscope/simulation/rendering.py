@@ -128,10 +128,14 @@ def _under_the_skin(
     )
     matte = np.exp(-absorb.astype(np.float32))
     warp = np.array([[um_per_px / coarse, 0, 0], [0, um_per_px / coarse, 0]], np.float32)
-    light *= cv2.warpAffine(matte, warp, (w, h), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
+    light *= cv2.warpAffine(
+        matte, warp, (w, h), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
-def _rims(rng: np.random.Generator, light: Image, shafts: list[Shaft], scalp: Scalp, scope: Scope, px_um: float) -> None:
+def _rims(
+    rng: np.random.Generator, light: Image, shafts: list[Shaft], scalp: Scalp, scope: Scope, px_um: float
+) -> None:
     """Over the shafts' first micrometres: keratin collars, flakes and wrinkles of the funnel."""
     h, w = light.shape[:2]
     shiny = scope.glint * (0.2 if scope.polarised else 1.0)
@@ -154,14 +158,25 @@ def _rims(rng: np.random.Generator, light: Image, shafts: list[Shaft], scalp: Sc
                 centre = (int((x - x0) * 16), int((y - y0) * 16))
                 span = rng.uniform(40, 110)
                 cv2.ellipse(
-                    layer, centre, axes, angle, -span, span, rng.uniform(0.2, 0.7), max(1, round(7 / px_um)), cv2.LINE_AA, 4
+                    layer,
+                    centre,
+                    axes,
+                    angle,
+                    -span,
+                    span,
+                    rng.uniform(0.2, 0.7),
+                    max(1, round(7 / px_um)),
+                    cv2.LINE_AA,
+                    4,
                 )
             colour = light[y0:y1, x0:x1] * (1 + 0.8 * shiny * rng.uniform(0.3, 1)) + 0.1 * shiny
         else:
             shift = rng.normal(0, 0.3 * wide, 2) / px_um
             angles = np.sort(rng.uniform(0, 6.28, 8))
             radii = rng.uniform(10, 0.55 * wide + 12) / px_um * rng.uniform(0.5, 1.2, 8)
-            points = np.stack([x - x0 + shift[0] + radii * np.cos(angles), y - y0 + shift[1] + radii * np.sin(angles)], 1)
+            points = np.stack(
+                [x - x0 + shift[0] + radii * np.cos(angles), y - y0 + shift[1] + radii * np.sin(angles)], 1
+            )
             cv2.fillPoly(layer, [np.round(points * 16).astype(np.int32)], rng.uniform(0.3, 0.9), cv2.LINE_AA, 4)
             colour = np.float32([0.5, 0.48, 0.45]) * rng.uniform(0.5, 1.2)
         layer = cv2.GaussianBlur(layer, (0, 0), max(4 / px_um, 0.5))[..., None]
@@ -191,7 +206,9 @@ def _on_the_plate(rng: np.random.Generator, light: Image, scalp: Scalp, scope: S
             angle += rng.normal(0, 0.35)
             points.append(points[-1] + np.array([np.cos(angle), np.sin(angle)]) * 30 / px_um)
         line = np.round(np.array(points) * 16).astype(np.int32)
-        cv2.polylines(layer, [line], False, rng.uniform(0.3, 0.9), max(1, round(rng.uniform(6, 20) / px_um)), cv2.LINE_AA, 4)
+        cv2.polylines(
+            layer, [line], False, rng.uniform(0.3, 0.9), max(1, round(rng.uniform(6, 20) / px_um)), cv2.LINE_AA, 4
+        )
         kinds = ([0.05, 0.1, 0.5], [0.9, 0.9, 0.95], [0.6, 0.05, 0.08], [0.3, 0.3, 0.3])
         blend(layer, np.float32(kinds[rng.integers(4)]), 2)
     if scope.tick_pitch_um:
@@ -310,7 +327,9 @@ def render(scalp: Scalp, scope: Scope, seed: int) -> Rendering:
             width_um = shaft.width_um[run]
         else:
             width_um = shaft.width_um[inside] if inside.any() else shaft.width_um
-        blur = np.hypot(scope.psf_um, scope.defocus_um_per_um * float(np.median(np.abs(shaft.height_um - scope.focus_um))))
+        blur = np.hypot(
+            scope.psf_um, scope.defocus_um_per_um * float(np.median(np.abs(shaft.height_um - scope.focus_um)))
+        )
         faint = mark.contrast * min(1.0, float(width_um.mean()) / (2.5 * blur)) < FAINT_CONTRAST
         covered = len(mark.pixels) > 0 and left[z] < HIDDEN_SHARE * len(mark.pixels)
         hair = TrueHair(

@@ -71,7 +71,7 @@ def _scalp(rng: np.random.Generator, clipped: bool, coarse: bool) -> Scalp:
         root_shadow=u(0, 0.35) if rng.random() < 0.25 else u(0.35, 1.3),
         perifollicular=u(0, 1.0),
         vessels=u(0.1, 1) if rng.random() < 0.15 else 0.02,
-        loose_hairs_per_cm2=(u(3, 35) if rng.random() < 0.4 else 2.0) if clipped else u(0, 3),
+        loose_hairs_per_cm2=(u(3, 30) if rng.random() < 0.4 else 1.0) if clipped else u(0, 2),
         stray_hairs=u(0.5, 4) if rng.random() < 0.25 else 0.1,
         fibres=u(0, 1.5) if rng.random() < 0.3 else 0.1,
         ink=0.06,
@@ -101,7 +101,9 @@ def _scope(rng: np.random.Generator, coarse: bool) -> Scope:
         polarised=polarised,
         glint=u(0, 0.3) if rng.random() < 0.35 else u(0.2, 0.9),
         bubbles=u(0.1, 0.8) if rng.random() < 0.12 else 0.0,
-        tick_pitch_um=float(rng.choice([100, 200, 250, 500, 1000])) if rng.random() < (0.12 if coarse else 0.06) else 0.0,
+        tick_pitch_um=float(rng.choice([100, 200, 250, 500, 1000]))
+        if rng.random() < (0.12 if coarse else 0.06)
+        else 0.0,
         burned_text=rng.random() < 0.06,
         bars=rng.random() < 0.05,
         focus_um=u(0, 120) if rng.random() < 0.8 else u(100, 300),

@@ -122,7 +122,9 @@ def draw_shaft(
     # light through the shaft: Beer–Lambert over the chord of an elliptic section; edges refract darker
     across = np.clip(np.abs(d) / np.maximum(radius, 0.3), 0, 1)
     chord = 2 * radius * um * np.sqrt(np.maximum(1 - 0.85 * across**2, 0.05))
-    pigment = melanin * np.clip(1 + wander(0.6 * scalp.pigment_variation, 120) + wander(0.3 * scalp.pigment_variation, 35), 0.15, 2)
+    pigment = melanin * np.clip(
+        1 + wander(0.6 * scalp.pigment_variation, 120) + wander(0.3 * scalp.pigment_variation, 35), 0.15, 2
+    )
     depth = (chord * pigment)[:, None] * ((1 - pheomelanin) * EUMELANIN_PER_UM + pheomelanin * PHEOMELANIN_PER_UM)
     scatter = rng.uniform(0.006, 0.02) + 0.5 * np.exp(-depth) * (1 - rng.uniform(0.1, 0.6) * across**3)[:, None]
     opacity = 0.6 + 0.4 * (1 - np.exp(-1.6 * depth.mean(1)))

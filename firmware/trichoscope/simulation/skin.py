@@ -26,7 +26,9 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], cell: float, stretch
     x, y = rng.uniform(0, 1, 2)
     warp = np.array([[1 / (cell * stretch), 0, 1 + x], [0, 1 / cell, 1 + y]], np.float32)
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(grid, warp, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT), np.float32)
+    return np.asarray(
+        cv2.warpAffine(grid, warp, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT), np.float32
+    )
 
 
 def _turned(rng: np.random.Generator, shape: tuple[int, int], cell: float, stretch: float, angle: float) -> Image:
@@ -149,7 +151,9 @@ def paint(rng: np.random.Generator, scalp: Scalp, scope: Scope, shape: tuple[int
         sharp = np.clip(facets + 0.6 * wrinkle - rng.uniform(0.2, 1.3), 0, 1.5)
         tint = np.float32([0.8, 0.88, 1.0]) if rng.random() < 0.7 else np.float32([1, 1, 1])
         sheen = np.clip(0.5 * facets + 0.5 * noise(rng, shape, 60 / px_um) + 0.4 * wrinkle + 0.3, 0, 2) * patches
-        skin += (shiny * (rng.uniform(0.0, 0.06) * sharp**1.5 * patches + rng.uniform(0.01, 0.09) * sheen))[..., None] * tint
+        skin += (shiny * (rng.uniform(0.0, 0.06) * sharp**1.5 * patches + rng.uniform(0.01, 0.09) * sheen))[
+            ..., None
+        ] * tint
         sparks = np.clip(fine + 0.5 * facets - rng.uniform(1.2, 2.0), 0, 0.8)
         skin += (shiny * rng.uniform(0.0, 0.4) * sharp**0.5 * sparks)[..., None] * tint
         if scalp.sebum > 0.02:
