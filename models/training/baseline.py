@@ -31,7 +31,7 @@ def find_hairs(frame: Frame, threshold_um: float = 40.0) -> list[dict[str, Any]]
     _, mask = cv2.threshold(dark, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     radius = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
-    skeleton = _skeleton(mask)
+    skeleton = _skeleton(np.asarray(mask, np.uint8))
     neighbours = cv2.filter2D(skeleton, -1, np.ones((3, 3)), borderType=cv2.BORDER_CONSTANT) - skeleton
     skeleton[neighbours > 2] = 0  # hairs that touch or cross come apart where their skeletons meet
     _, labels, stats, _ = cv2.connectedComponentsWithStats(skeleton, connectivity=8)

@@ -105,7 +105,7 @@ def best_root_threshold(hairnet: Hairnet) -> float:
         for threshold, pairs in found.items():
             traces = trace(replace(maps, root_threshold=threshold), frame.size_px)
             pairs.append((truth, [{"root_px": t.root_px, "path_px": t.path_px} for t in traces]))
-    return max(_GRID, key=lambda threshold: score(found[threshold]).f1)
+    return float(max(_GRID, key=lambda threshold: score(found[threshold]).f1))
 
 
 def card(sha256: str, made: dict[str, float], root_threshold: float, results: dict[str, float]) -> str:

@@ -34,7 +34,8 @@ class Residual(nn.Module):
         self.activation = nn.ReLU6()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.activation(x + self.second(self.first(x)))
+        y: Tensor = self.activation(x + self.second(self.first(x)))
+        return y
 
 
 def _enlarge(x: Tensor) -> Tensor:
@@ -60,7 +61,7 @@ class Network(nn.Module):
         self.heads = nn.ModuleList(nn.Conv2d(c4, 4 * n, 1) for n in MAPS.values())
         for name, head in zip(MAPS, self.heads, strict=True):
             if name in ("root", "tip", "centreline"):
-                nn.init.constant_(head.bias, -4.0)  # most cells are none: start there
+                nn.init.constant_(head.get_parameter("bias"), -4.0)  # most cells are none: start there
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         x4 = self.down4(self.stem(x))

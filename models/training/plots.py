@@ -55,7 +55,7 @@ def draw_all(sets: Sets, scores: Mapping[str, tuple[Score, Score]], folder: Path
 
 def _density(measured: Measured) -> float:
     width, height = measured.truth["size_px"]
-    return float(len(measured.truth["hairs"])) / (width * height * measured.truth["scale_um_per_px"] ** 2 * 1e-8)
+    return float(len(measured.truth["hairs"]) / (width * height * measured.truth["scale_um_per_px"] ** 2 * 1e-8))
 
 
 def _precision_recall(axes: Axes, sets: Sets) -> None:

@@ -32,7 +32,7 @@ def photograph(
     height, width = (round(size / um_per_px) for size in (ROW_UM * len(widths_um), LENGTH_UM + 2 * MARGIN_UM))
     y, x = (np.mgrid[0 : height * FINE, 0 : width * FINE].astype(np.float32) + 0.5) * step
     skin = 0.5 * (1 + 0.05 * cv2.GaussianBlur(rng.normal(0, 8, x.shape).astype(np.float32), (0, 0), 12 / step))
-    light = skin[..., None] * np.float32([1.25, 0.95, 0.8])
+    light = skin[..., None] * np.array([1.25, 0.95, 0.8], np.float32)
     inside = (x > MARGIN_UM) & (x < MARGIN_UM + LENGTH_UM)
     for row, diameter in enumerate(widths_um):
         for offset in (0.0,) if neighbour_um is None else (0.0, diameter + neighbour_um):
@@ -103,7 +103,7 @@ def test_a_neighbour_a_hair_away_does_not_widen() -> None:
     widths = [50.0, 70.0]
     frame = photograph(widths, neighbour_um=45.0)
     beside = [
-        Trace(t.root_px, t.path_px + np.float32([0, (w + 45.0) / 3.0]), 0.9, w, False, t.crossed)
+        Trace(t.root_px, t.path_px + np.array([0, (w + 45.0) / 3.0], np.float32), 0.9, w, False, t.crossed)
         for t, w in zip(traces(widths), widths, strict=True)
     ]
     measured = measure_widths(frame, traces(widths, prior=(1.1,)) + beside)
@@ -143,7 +143,7 @@ def test_bare_skin_is_not_measured() -> None:
 
 
 def test_a_stub_at_the_edge_of_the_picture_is_no_fault() -> None:
-    path = np.float32([[2.0, 1.0], [3.0, -0.4]])
+    path = np.array([[2.0, 1.0], [3.0, -0.4]], np.float32)
     stub = Trace((2.0, 1.0), path, 0.5, 50.0, True, np.zeros(2, bool))
     (width,) = measure_widths(photograph([60.0]), [stub])
     assert np.isfinite([width.diameter_um, width.sd_um, width.error_um, width.pigment, width.blur_um]).all()

@@ -35,8 +35,8 @@ def test_every_style_gives_a_picture_of_the_size_and_scale_of_its_scope(style: s
     assert photograph.pixels.shape == (240, 320, 3)
     assert photograph.pixels.dtype == np.uint8
     assert photograph.um_per_px == scope.um_per_px
-    decoded = cv2.imdecode(np.frombuffer(photograph.jpeg, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
-    np.testing.assert_array_equal(decoded, photograph.pixels)
+    decoded = cv2.imdecode(np.frombuffer(photograph.jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
+    np.testing.assert_array_equal(np.asarray(decoded), photograph.pixels)
 
 
 def test_a_style_that_does_not_exist_is_refused() -> None:
@@ -77,7 +77,8 @@ def test_hairs_are_dark_where_the_truth_says_they_are_and_as_wide() -> None:
         at = (middle + reach[:, None] * np.array([-along[1], along[0]])).astype(np.float32)
         if (at < 1).any() or (at > np.array([898, 698])).any():
             continue
-        profile = cv2.remap(photograph.pixels.astype(np.float32).mean(2), at[:, None], None, cv2.INTER_LINEAR)[:, 0]
+        grey = photograph.pixels.mean(2, dtype=np.float32)
+        profile = np.asarray(cv2.remap(grey, at[..., :1], at[..., 1:], cv2.INTER_LINEAR))[:, 0]
         bright = np.median(np.r_[profile[:30], profile[-30:]])
         dark = np.percentile(profile, 5)
         width_um = ((bright - profile) / (bright - dark)).sum() * 0.5 * 3.0

@@ -24,8 +24,8 @@ def perfect(drawn: list[targets.Drawn], size: tuple[int, int]) -> Maps:
     """Maps of `size` cells, as the network is taught them."""
     answer = targets.draw(drawn, size)
 
-    def plane(name: str) -> NDArray[np.uint8]:
-        return answer[..., targets.CHANNELS.index(name)]
+    def plane(name: str) -> NDArray[np.float32]:
+        return answer[..., targets.CHANNELS.index(name)].astype(np.float32)
 
     first = targets.CHANNELS.index("direction_x")
     vectors = answer[..., first : first + 4].copy().view(np.int8).astype(np.float32)

@@ -59,7 +59,7 @@ class _Bank:
 def _bank() -> _Bank:
     """A chord of length c takes 1 − exp(−opacity · c) of the light: a box when opaque, near half an ellipse if not."""
     at = (np.arange(SAMPLES) + 0.5) * (REACH / SAMPLES)
-    widths = np.exp(np.arange(-1.1, 0.6, 0.05))[:, None]
+    widths = np.exp(np.arange(-1.1, 0.6, 0.07))[:, None]
     blurs = np.exp(np.linspace(np.log(0.02), np.log(0.6), 9))
     fine, step = np.linspace(-2, 2, 1601, retstep=True)
     chord = np.sqrt(np.clip(1 - (2 * fine / widths) ** 2, 0, None))

@@ -36,7 +36,7 @@ def _mosaic(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _develop(light: Image, grain: NDArray[np.uint8], scope: Scope, gain: float) -> NDArray[np.uint8]:
-    """Tone curve and noise by tables of 2¹² levels of light up to twice full scale; noise is that of shot and readout."""
+    """Tone curve and noise (of shot and readout) by tables of 2¹² levels of light up to twice full scale."""
     level = np.linspace(0, 2, 4096)
     tone = ((level ** (1 / scope.gamma) - 0.5) * scope.contrast + 0.5) * 255
     slope = np.gradient(tone, level[1])
@@ -62,6 +62,10 @@ def _motion(length_px: float, angle: float) -> NDArray[np.float32]:
     return np.asarray(kernel / kernel.sum(), np.float32)
 
 
+def _blurred(light: Image, sigma_px: float) -> Image:
+    return np.asarray(cv2.GaussianBlur(light, (0, 0), sigma_px), np.float32)
+
+
 def expose(
     rng: np.random.Generator, light: Image, scope: Scope, um_per_px: float, skin_rgb: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
@@ -72,35 +76,38 @@ def expose(
     h, w = light.shape[:2]
     sigma = scope.psf_um / um_per_px
     if sigma > 0.25:
-        light = cv2.GaussianBlur(light, (0, 0), sigma)
+        light = _blurred(light, sigma)
     if scope.field_blur_um > 1:
-        soft = cv2.GaussianBlur(light, (0, 0), max(scope.field_blur_um / um_per_px, 0.3))
+        soft = _blurred(light, max(scope.field_blur_um / um_per_px, 0.3))
         y, x = np.mgrid[-1:1:16j, -1:1:16j]
         angle = rng.uniform(0, 6.28)
         ramp = np.clip(0.3 + 0.6 * (x * np.cos(angle) + y * np.sin(angle)) + 0.3 * (x**2 + y**2 - 0.7), 0, 1)
         share = cv2.resize(ramp.astype(np.float32), (w, h), interpolation=cv2.INTER_LINEAR)[..., None]
         light = light + share * (soft - light)
     if scope.motion_um > um_per_px:
-        light = cv2.filter2D(light, -1, _motion(scope.motion_um / um_per_px, rng.uniform(0, np.pi)))
+        kernel = _motion(scope.motion_um / um_per_px, rng.uniform(0, np.pi))
+        light = np.asarray(cv2.filter2D(light, -1, kernel), np.float32)
     light = light * _field(rng, scope, (h, w))
     grey = np.maximum(skin_rgb, 1e-3)
     light *= (0.36 * scope.exposure / grey.mean()) * (grey.mean() / grey) ** np.float32(scope.grey_world)
 
     grain = rng.integers(0, 256, (h, w, 3), np.uint8)
     if scope.noise > 0.015:  # denoising leaves soft grain
-        grain = cv2.GaussianBlur(grain, (0, 0), 0.7)
+        grain = np.asarray(cv2.GaussianBlur(grain, (0, 0), 0.7), np.uint8)
     pixels = _develop(light, grain, scope, 2.2 if scope.noise > 0.015 else 1.0)
     if scope.demosaic:
         pixels = _mosaic(pixels)
     if scope.upscale != 1.0:
-        pixels = cv2.resize(pixels, (scope.width_px, scope.height_px), interpolation=cv2.INTER_CUBIC)
+        size = scope.width_px, scope.height_px
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC), np.uint8)
     if scope.sharpening > 0.02:
-        soft8 = cv2.GaussianBlur(pixels, (0, 0), 1.0 * scope.upscale)
-        pixels = cv2.addWeighted(pixels, 1 + scope.sharpening, soft8, -scope.sharpening, 0)
+        smooth = cv2.GaussianBlur(pixels, (0, 0), 1.0 * scope.upscale)
+        sharp = cv2.addWeighted(pixels, 1 + scope.sharpening, smooth, -scope.sharpening, 0)
+        pixels = np.asarray(sharp, np.uint8)
     return pixels
 
 
 def encode(pixels: NDArray[np.uint8], quality: int) -> tuple[NDArray[np.uint8], bytes]:
     """JPEG bytes and the pixels that come back from them."""
     _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.cvtColor(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), jpeg.tobytes()
+    return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB), np.uint8), jpeg.tobytes()

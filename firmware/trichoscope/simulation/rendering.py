@@ -12,12 +12,24 @@ from numpy.typing import NDArray
 from . import optics, skin
 from .growth import VELLUS_MAX_UM, Shaft, grow
 from .scalp import Scalp, Scope
-from .shading import draw_shaft
+from .shading import Painted, draw_shaft
 
 Image = NDArray[np.float32]
 SKIN_UM = 6.0  # skin has nothing finer to show once it is behind a lens
 HIDDEN_SHARE = 0.25  # a shaft of which less is to be seen cannot be asked for
 FAINT_CONTRAST = 0.045
+
+# colours in linear light, red, green, blue
+TYNDALL = np.array([1.0, 0.68, 0.40], np.float32)
+"""How much a dark root under the skin takes from each channel: most from red, as skin scatters blue back."""
+BROWN_RING = np.array([0.2, 0.3, 0.38], np.float32)
+KERATIN = np.array([0.5, 0.48, 0.45], np.float32)
+BLUE_INK = np.array([0.05, 0.04, 0.25], np.float32)
+VIOLET_INK = np.array([0.25, 0.02, 0.2], np.float32)
+TEXTILES = np.array([[0.05, 0.1, 0.5], [0.9, 0.9, 0.95], [0.6, 0.05, 0.08], [0.3, 0.3, 0.3]], np.float32)
+ETCHING = np.array([0.02, 0.02, 0.02], np.float32)
+BUBBLE_RIM = np.array([0.1, 0.09, 0.08], np.float32)
+WHITE = np.array([1, 1, 1], np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,16 +92,26 @@ def _inside(path: NDArray[np.float64], width: int, height: int) -> NDArray[np.fl
     return path[: max(int(out[0]), 2)] if len(out) else path
 
 
+def _soft(layer: Image, sigma_px: float) -> Image:
+    return np.asarray(cv2.GaussianBlur(layer, (0, 0), sigma_px), np.float32)
+
+
+def _fixed(point: NDArray[np.float64]) -> tuple[int, int]:
+    """x, y for OpenCV with shift 4: 16ths of a pixel."""
+    x, y = np.round(point * 16)
+    return int(x), int(y)
+
+
 def _under_the_skin(
     rng: np.random.Generator, light: Image, shafts: list[Shaft], scalp: Scalp, um_per_px: float
 ) -> None:
     """Root shadows, rings and funnels round the ostia, and the shadows that shafts throw; multiplies `light`."""
     h, w = light.shape[:2]
-    coarse = max(um_per_px, 12.0)
-    size = (int(w * um_per_px / coarse) + 1, int(h * um_per_px / coarse) + 1)
-    layers = [np.zeros(size[::-1], np.float32) for _ in range(3)]
-    ring = np.zeros(size[::-1], np.float32)
-    cast = np.zeros(size[::-1], np.float32)
+    coarse = max(um_per_px, 12.0)  # µm per pixel of the layers: all of this is soft
+    size = (int(h * um_per_px / coarse) + 1, int(w * um_per_px / coarse) + 1)
+    roots = [np.zeros(size, np.float32) for _ in range(3)]  # from shallow and sharp to deep and blurred
+    ring = np.zeros(size, np.float32)
+    cast = np.zeros(size, np.float32)
     general_depth = rng.uniform(60, 420)
     offset = rng.normal(0, 0.35, 2)
     for shaft in shafts:
@@ -97,30 +119,15 @@ def _under_the_skin(
         line = shaft.path_um + offset * shaft.height_um[:, None]
         points = np.round(line / coarse * 16).astype(np.int32)
         cv2.polylines(cast, [points], False, min(wide / coarse, 1.0), max(1, round(wide / coarse)), cv2.LINE_AA, 4)
-        if shaft.unit < 0:
-            continue
-        root = shaft.path_um[0]
-        if not ((-600 < root) & (root < np.array([w, h]) * um_per_px + 600)).all():
-            continue
-        back = root - shaft.path_um[1]
-        back = back / max(float(np.hypot(*back)), 1e-6)
-        depth = general_depth * rng.uniform(0.6, 1.5) * min(wide / 60, 1.2)
-        strength = min(shaft.melanin, 1.0) * min(wide / 60, 1.2) * rng.uniform(0.4, 1.2)
-        for k, layer in enumerate(layers):
-            a, b = root + back * depth * (0.02 + 0.25 * k), root + back * depth * (0.35 + 0.32 * k)
-            ends = [tuple(int(v) for v in np.round(q / coarse * 16)) for q in (a, b)]
-            seen = strength * (0.7, 0.6, 0.5)[k]
-            cv2.line(layer, ends[0], ends[1], seen, max(1, round(wide * (1 + 0.4 * k) / coarse)), cv2.LINE_AA, 4)
-        centre = tuple(int(v) for v in np.round((root - back * 20) / coarse * 16))
-        cv2.circle(ring, centre, int(rng.uniform(50, 130) / coarse * 16), rng.uniform(0.3, 1), -1, cv2.LINE_AA, 4)
-    shadow = sum(
-        cv2.GaussianBlur(layer, (0, 0), sigma / coarse) for layer, sigma in zip(layers, (22, 45, 80), strict=True)
-    )
-    ring = cv2.GaussianBlur(ring, (0, 0), 30 / coarse)
-    cast = cv2.GaussianBlur(cast, (0, 0), rng.uniform(25, 70) / coarse)
-    # skin above a dark root scatters blue back: red is lost most (Tyndall, as in a blue naevus)
-    shadow_rgb = np.float32([1.0, 0.68, 0.40]) * rng.uniform(0.8, 1.2, 3).astype(np.float32)
-    ring_rgb = skin.BLOOD * 0.35 if rng.random() < 0.6 else np.float32([0.2, 0.3, 0.38])
+        exit_um = shaft.path_um[0]
+        if shaft.unit >= 0 and ((exit_um > -600) & (exit_um < np.array([w, h]) * um_per_px + 600)).all():
+            _root(rng, roots, ring, shaft, general_depth, coarse)
+    shallow, middle, deep = (_soft(layer, um / coarse) for layer, um in zip(roots, (22, 45, 80), strict=True))
+    shadow = shallow + middle + deep
+    ring = _soft(ring, 30 / coarse)
+    cast = _soft(cast, rng.uniform(25, 70) / coarse)
+    shadow_rgb = TYNDALL * rng.uniform(0.8, 1.2, 3).astype(np.float32)
+    ring_rgb = skin.BLOOD * 0.35 if rng.random() < 0.6 else BROWN_RING
     absorb = (
         (scalp.root_shadow * rng.uniform(0.6, 1.3) * shadow)[..., None] * shadow_rgb
         + (scalp.perifollicular * ring)[..., None] * ring_rgb
@@ -131,6 +138,25 @@ def _under_the_skin(
     light *= cv2.warpAffine(
         matte, warp, (w, h), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
     )
+
+
+def _root(
+    rng: np.random.Generator, layers: list[Image], ring: Image, shaft: Shaft, general_depth: float, coarse_um: float
+) -> None:
+    """One shaft's way on under the skin, into each of the layers, and the ring round its ostium."""
+    wide = float(shaft.width_um.mean())
+    root = shaft.path_um[0]
+    back = root - shaft.path_um[1]
+    back = back / max(float(np.hypot(*back)), 1e-6)
+    depth = general_depth * rng.uniform(0.6, 1.5) * min(wide / 60, 1.2)
+    strength = min(shaft.melanin, 1.0) * min(wide / 60, 1.2) * rng.uniform(0.4, 1.2)
+    for k, layer in enumerate(layers):
+        a, b = root + back * depth * (0.02 + 0.25 * k), root + back * depth * (0.35 + 0.32 * k)
+        thickness = max(1, round(wide * (1 + 0.4 * k) / coarse_um))
+        seen = strength * (0.7, 0.6, 0.5)[k]
+        cv2.line(layer, _fixed(a / coarse_um), _fixed(b / coarse_um), seen, thickness, cv2.LINE_AA, 4)
+    radius = int(rng.uniform(50, 130) / coarse_um * 16)
+    cv2.circle(ring, _fixed((root - back * 20) / coarse_um), radius, rng.uniform(0.3, 1), -1, cv2.LINE_AA, 4)
 
 
 def _rims(
@@ -145,98 +171,118 @@ def _rims(
         x, y = shaft.path_um[0] / px_um
         if not (-20 < x < w + 20 and -20 < y < h + 20):
             continue
-        wide = float(shaft.width_um.mean())
-        r = int(max(wide * 1.8, 50) / px_um) + 3
+        r = int(max(float(shaft.width_um.mean()) * 1.8, 50) / px_um) + 3
         x0, x1, y0, y1 = max(int(x) - r, 0), min(int(x) + r, w), max(int(y) - r, 0), min(int(y) + r, h)
         if x1 - x0 < 3 or y1 - y0 < 3:
             continue
-        layer = np.zeros((y1 - y0, x1 - x0), np.float32)
+        patch = light[y0:y1, x0:x1]
+        root = (x - x0, y - y0)
         if rng.random() < 0.5:
-            angle = np.degrees(np.arctan2(*(shaft.path_um[1] - shaft.path_um[0])[::-1])) + 180 + rng.normal(0, 25)
-            for _ in range(rng.integers(1, 4)):
-                axes = (int(wide * rng.uniform(0.5, 1.5) / px_um * 16), int(wide * rng.uniform(0.4, 1.1) / px_um * 16))
-                centre = (int((x - x0) * 16), int((y - y0) * 16))
-                span = rng.uniform(40, 110)
-                cv2.ellipse(
-                    layer,
-                    centre,
-                    axes,
-                    angle,
-                    -span,
-                    span,
-                    rng.uniform(0.2, 0.7),
-                    max(1, round(7 / px_um)),
-                    cv2.LINE_AA,
-                    4,
-                )
-            colour = light[y0:y1, x0:x1] * (1 + 0.8 * shiny * rng.uniform(0.3, 1)) + 0.1 * shiny
+            layer = _wrinkles(rng, shaft, root, patch.shape[:2], px_um)
+            colour = patch * (1 + 0.8 * shiny * rng.uniform(0.3, 1)) + 0.1 * shiny
         else:
-            shift = rng.normal(0, 0.3 * wide, 2) / px_um
-            angles = np.sort(rng.uniform(0, 6.28, 8))
-            radii = rng.uniform(10, 0.55 * wide + 12) / px_um * rng.uniform(0.5, 1.2, 8)
-            points = np.stack(
-                [x - x0 + shift[0] + radii * np.cos(angles), y - y0 + shift[1] + radii * np.sin(angles)], 1
-            )
-            cv2.fillPoly(layer, [np.round(points * 16).astype(np.int32)], rng.uniform(0.3, 0.9), cv2.LINE_AA, 4)
-            colour = np.float32([0.5, 0.48, 0.45]) * rng.uniform(0.5, 1.2)
-        layer = cv2.GaussianBlur(layer, (0, 0), max(4 / px_um, 0.5))[..., None]
-        light[y0:y1, x0:x1] += layer * (colour - light[y0:y1, x0:x1])
+            layer = _flake(rng, shaft, root, patch.shape[:2], px_um)
+            colour = KERATIN * rng.uniform(0.5, 1.2)
+        patch += _soft(layer, max(4 / px_um, 0.5))[..., None] * (colour - patch)
+
+
+def _wrinkles(
+    rng: np.random.Generator, shaft: Shaft, root: tuple[float, float], size: tuple[int, ...], px_um: float
+) -> Image:
+    """Arcs round the back of the root, 0–1, in a patch of `size` (h, w)."""
+    layer = np.zeros(size, np.float32)
+    wide = float(shaft.width_um.mean())
+    x, y = shaft.path_um[1] - shaft.path_um[0]
+    angle = np.degrees(np.arctan2(y, x)) + 180 + rng.normal(0, 25)
+    centre = (int(root[0] * 16), int(root[1] * 16))
+    thickness = max(1, round(7 / px_um))
+    for _ in range(rng.integers(1, 4)):
+        axes = (int(wide * rng.uniform(0.5, 1.5) / px_um * 16), int(wide * rng.uniform(0.4, 1.1) / px_um * 16))
+        span = rng.uniform(40, 110)
+        cv2.ellipse(layer, centre, axes, angle, -span, span, rng.uniform(0.2, 0.7), thickness, cv2.LINE_AA, 4)
+    return layer
+
+
+def _flake(
+    rng: np.random.Generator, shaft: Shaft, root: tuple[float, float], size: tuple[int, ...], px_um: float
+) -> Image:
+    """A ragged scale beside the root, 0–1, in a patch of `size` (h, w)."""
+    layer = np.zeros(size, np.float32)
+    wide = float(shaft.width_um.mean())
+    shift = rng.normal(0, 0.3 * wide, 2) / px_um
+    angles = np.sort(rng.uniform(0, 6.28, 8))
+    radii = rng.uniform(10, 0.55 * wide + 12) / px_um * rng.uniform(0.5, 1.2, 8)
+    points = np.stack([root[0] + shift[0] + radii * np.cos(angles), root[1] + shift[1] + radii * np.sin(angles)], 1)
+    cv2.fillPoly(layer, [np.round(points * 16).astype(np.int32)], rng.uniform(0.3, 0.9), cv2.LINE_AA, 4)
+    return layer
 
 
 def _on_the_plate(rng: np.random.Generator, light: Image, scalp: Scalp, scope: Scope, px_um: float) -> None:
-    """Pen ink, fibres, bubbles and the etched ruler."""
-    h, w = light.shape[:2]
-
-    def blend(layer: Image, colour: NDArray[np.float32], sigma_um: float) -> None:
-        soft = cv2.GaussianBlur(layer, (0, 0), max(sigma_um / px_um, 0.4))[..., None]
-        light[...] += soft * (colour - light)
-
+    """Pen ink, fibres, the etched ruler and bubbles."""
     if rng.random() < scalp.ink:
-        layer = np.zeros((h, w), np.float32)
-        a, b = rng.uniform(-0.2, 1.2, (2, 2)) * (w, h)
-        width = max(2, round(rng.uniform(60, 400) / px_um))
-        cv2.line(layer, tuple(map(int, a)), tuple(map(int, b)), rng.uniform(0.3, 0.8), width, cv2.LINE_AA)
-        layer *= np.clip(0.8 + 0.5 * skin.noise(rng, (h, w), max(60 / px_um, 1)), 0, 1)
-        blend(layer, np.float32([0.05, 0.04, 0.25]) if rng.random() < 0.6 else np.float32([0.25, 0.02, 0.2]), 20)
+        _ink(rng, light, px_um)
     for _ in range(rng.poisson(scalp.fibres)):
-        layer = np.zeros((h, w), np.float32)
-        angle, point = rng.uniform(0, 6.28), rng.uniform(0, 1, 2) * (w, h)
-        points = [point]
-        for _ in range(rng.integers(3, 40)):
-            angle += rng.normal(0, 0.35)
-            points.append(points[-1] + np.array([np.cos(angle), np.sin(angle)]) * 30 / px_um)
-        line = np.round(np.array(points) * 16).astype(np.int32)
-        cv2.polylines(
-            layer, [line], False, rng.uniform(0.3, 0.9), max(1, round(rng.uniform(6, 20) / px_um)), cv2.LINE_AA, 4
-        )
-        kinds = ([0.05, 0.1, 0.5], [0.9, 0.9, 0.95], [0.6, 0.05, 0.08], [0.3, 0.3, 0.3])
-        blend(layer, np.float32(kinds[rng.integers(4)]), 2)
+        _fibre(rng, light, px_um)
     if scope.tick_pitch_um:
-        layer = np.zeros((h, w), np.float32)
-        angle = rng.choice([0, np.pi / 2, rng.uniform(0, np.pi)])
-        u, v = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
-        start = rng.uniform(0.1, 0.9, 2) * (w, h) - u * (w + h) / 2
-        thick = max(1, round(rng.uniform(10, 45) / px_um))
-        short, dark = rng.uniform(150, 500) / px_um, rng.uniform(0.5, 0.95)
-        for k in range(int((w + h) * px_um / scope.tick_pitch_um)):
-            a = start + u * k * scope.tick_pitch_um / px_um
-            b = a + v * short * (2 if k % 10 == 0 else 1.5 if k % 5 == 0 else 1)
-            ends = [tuple(int(q) for q in np.round(e * 16)) for e in (a, b)]
-            cv2.line(layer, ends[0], ends[1], dark, thick, cv2.LINE_AA, 4)
-        blend(layer, np.float32([0.02, 0.02, 0.02]), 3)
+        _ruler(rng, light, scope.tick_pitch_um, px_um)
     for _ in range(rng.poisson(scope.bubbles * 12)):
-        r = rng.uniform(20, 300) / px_um
-        x, y = rng.uniform(0, w), rng.uniform(0, h)
-        centre = (int(x * 16), int(y * 16))
-        layer = np.zeros((h, w), np.float32)
-        thick = max(1, round(0.12 * r))
-        cv2.circle(layer, centre, int(r * 16), 0.55, thick, cv2.LINE_AA, 4)
-        blend(layer, np.float32([0.1, 0.09, 0.08]), 4)
-        layer[:] = 0
-        span = rng.uniform(0, 360)
-        axes = (int(r * 0.8 * 16), int(r * 0.8 * 16))
-        cv2.ellipse(layer, centre, axes, 0, span, span + 60, 0.8, thick, cv2.LINE_AA, 4)
-        blend(layer, np.float32([1, 1, 1]), 4)
+        _bubble(rng, light, px_um)
+
+
+def _blend(light: Image, layer: Image, colour: Image, sigma_px: float) -> None:
+    """Lay a colour over the picture where `layer` (0–1), a little blurred, says so."""
+    light += _soft(layer, max(sigma_px, 0.4))[..., None] * (colour - light)
+
+
+def _ink(rng: np.random.Generator, light: Image, px_um: float) -> None:
+    h, w = light.shape[:2]
+    layer = np.zeros((h, w), np.float32)
+    a, b = rng.uniform(-0.2, 1.2, (2, 2)) * (w, h)
+    width = max(2, round(rng.uniform(60, 400) / px_um))
+    cv2.line(layer, tuple(map(int, a)), tuple(map(int, b)), rng.uniform(0.3, 0.8), width, cv2.LINE_AA)
+    layer *= np.clip(0.8 + 0.5 * skin.noise(rng, (h, w), max(60 / px_um, 1)), 0, 1)
+    _blend(light, layer, BLUE_INK if rng.random() < 0.6 else VIOLET_INK, 20 / px_um)
+
+
+def _fibre(rng: np.random.Generator, light: Image, px_um: float) -> None:
+    h, w = light.shape[:2]
+    layer = np.zeros((h, w), np.float32)
+    angle, start = rng.uniform(0, 6.28), rng.uniform(0, 1, 2) * (w, h)
+    line = skin.ramble(rng, start, angle, int(rng.integers(3, 40)), bend=0.35, step=30 / px_um)
+    strength, thickness = rng.uniform(0.3, 0.9), max(1, round(rng.uniform(6, 20) / px_um))
+    cv2.polylines(layer, [line], False, strength, thickness, cv2.LINE_AA, 4)
+    _blend(light, layer, TEXTILES[rng.integers(4)], 2 / px_um)
+
+
+def _ruler(rng: np.random.Generator, light: Image, pitch_um: float, px_um: float) -> None:
+    """Ticks across the picture, every fifth and tenth longer."""
+    h, w = light.shape[:2]
+    layer = np.zeros((h, w), np.float32)
+    angle = rng.choice([0, np.pi / 2, rng.uniform(0, np.pi)])
+    along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+    start = rng.uniform(0.1, 0.9, 2) * (w, h) - along * (w + h) / 2
+    thickness = max(1, round(rng.uniform(10, 45) / px_um))
+    short, strength = rng.uniform(150, 500) / px_um, rng.uniform(0.5, 0.95)
+    for k in range(int((w + h) * px_um / pitch_um)):
+        a = start + along * k * pitch_um / px_um
+        b = a + across * short * (2 if k % 10 == 0 else 1.5 if k % 5 == 0 else 1)
+        cv2.line(layer, _fixed(a), _fixed(b), strength, thickness, cv2.LINE_AA, 4)
+    _blend(light, layer, ETCHING, 3 / px_um)
+
+
+def _bubble(rng: np.random.Generator, light: Image, px_um: float) -> None:
+    """A dark ring, and a bright reflection along a part of its inside."""
+    h, w = light.shape[:2]
+    r = rng.uniform(20, 300) / px_um
+    x, y = rng.uniform(0, w), rng.uniform(0, h)
+    centre, inner = (int(x * 16), int(y * 16)), int(r * 0.8 * 16)
+    thickness = max(1, round(0.12 * r))
+    rim, reflection = np.zeros((h, w), np.float32), np.zeros((h, w), np.float32)
+    cv2.circle(rim, centre, int(r * 16), 0.55, thickness, cv2.LINE_AA, 4)
+    _blend(light, rim, BUBBLE_RIM, 4 / px_um)
+    span = rng.uniform(0, 360)
+    cv2.ellipse(reflection, centre, (inner, inner), 0, span, span + 60, 0.8, thickness, cv2.LINE_AA, 4)
+    _blend(light, reflection, WHITE, 4 / px_um)
 
 
 def _on_the_screen(rng: np.random.Generator, pixels: NDArray[np.uint8], scope: Scope) -> None:
@@ -261,7 +307,7 @@ def _bars(rng: np.random.Generator, pixels: NDArray[np.uint8], scope: Scope) -> 
     if not scope.bars:
         return 0, w
     left, right = int(rng.uniform(0, 0.15) * w), int(rng.uniform(0.85, 1) * w)
-    grey = int(rng.choice([0, 128, 255, rng.integers(0, 256)]))
+    grey = int(rng.choice([0, 128, 255, int(rng.integers(0, 256))]))
     pixels[:, :left] = grey
     pixels[:, right:] = grey
     return left, right
@@ -280,67 +326,103 @@ def render(scalp: Scalp, scope: Scope, seed: int) -> Rendering:
     rng = np.random.default_rng(seed)
     w, h = round(scope.width_px / scope.upscale), round(scope.height_px / scope.upscale)
     px_um = scope.um_per_px * scope.width_px / w  # of the sensor; the file has more pixels, not more detail
-    field_um = (w * px_um, h * px_um)
 
-    skin_um = max(SKIN_UM, px_um)
-    bare = skin.paint(rng, scalp, scope, (int(field_um[1] / skin_um) + 3, int(field_um[0] / skin_um) + 3), skin_um)
-    skin_rgb = bare.mean((0, 1))
-    warp = np.array([[px_um / skin_um, 0, 1], [0, px_um / skin_um, 1]], np.float32)
-    light = cv2.warpAffine(bare, warp, (w, h), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-
-    shafts = grow(rng, scalp, field_um, step_um=max(25.0, 3 * px_um))
+    light, skin_rgb = _bare_skin(rng, scalp, scope, (h, w), px_um)
+    shafts = grow(rng, scalp, (w * px_um, h * px_um), step_um=max(25.0, 3 * px_um))
     _under_the_skin(rng, light, shafts, scalp, px_um)
-    owner = np.full(h * w, -1, np.int16)
-    painted = []
-    for z, shaft in enumerate(shafts):
-        away = np.abs(shaft.height_um - scope.focus_um)
-        sigma = np.sqrt(0.35**2 + (scope.defocus_um_per_um * away / px_um) ** 2)
-        mark = draw_shaft(
-            light, rng, shaft.path_um / px_um, shaft.width_um / px_um, sigma,
-            shaft.melanin, shaft.pheomelanin, shaft.unit >= 0, px_um, scalp, scope,
-        )  # fmt: skip
-        painted.append(mark)
-        if mark is not None:
-            owner[mark.pixels] = z
-    left = np.bincount(owner[owner >= 0], minlength=len(shafts))
+    painted = _hair(rng, light, shafts, scalp, scope, px_um)
     _rims(rng, light, shafts, scalp, scope, px_um)
     _on_the_plate(rng, light, scalp, scope, px_um)
     pixels = optics.expose(rng, light, scope, px_um, skin_rgb)
     _on_the_screen(rng, pixels, scope)
-    left_px, right_px = _bars(rng, pixels, scope)
+    columns = _bars(rng, pixels, scope)
     pixels, jpeg = optics.encode(pixels, scope.jpeg_quality)
 
-    hairs, crossing = [], []
+    covered = _covered(painted, h * w)
+    hairs: list[TrueHair] = []
+    crossing: list[TrueHair] = []
     for z, (shaft, mark) in enumerate(zip(shafts, painted, strict=True)):
         if shaft.loose or mark is None:
             continue
-        # enlarging keeps the picture's edges in place, not the centre of its first pixel
-        path = shaft.path_um / scope.um_per_px + 0.5 * (px_um / scope.um_per_px - 1)
-        inside = ((path > [left_px - 0.5, -0.5]) & (path < np.array([right_px, scope.height_px]) - 0.5)).all(1)
-        rooted, cut = bool(inside[0]) and shaft.unit >= 0, not inside[-1]
-        if scope.bars:  # what a bar covers is no hair
-            if inside.sum() < 2:
-                continue
-            run = _longest_run(inside)
-            rooted &= run.start == 0
-            path, inside = path[run], inside[run]
-            width_um = shaft.width_um[run]
-        else:
-            width_um = shaft.width_um[inside] if inside.any() else shaft.width_um
-        blur = np.hypot(
-            scope.psf_um, scope.defocus_um_per_um * float(np.median(np.abs(shaft.height_um - scope.focus_um)))
-        )
-        faint = mark.contrast * min(1.0, float(width_um.mean()) / (2.5 * blur)) < FAINT_CONTRAST
-        covered = len(mark.pixels) > 0 and left[z] < HIDDEN_SHARE * len(mark.pixels)
-        hair = TrueHair(
-            root_px=(float(path[0, 0]), float(path[0, 1])),
-            path_px=path,
-            diameter_um=float(width_um.mean()),
-            hair_class="vellus" if width_um.mean() <= VELLUS_MAX_UM else "terminal",
-            unit=shaft.unit,
-            cut_by_frame=bool(cut),
-            hidden=bool(faint or covered),
-            z=z,
-        )
-        (hairs if rooted else crossing).append(hair)
+        found = _true_hair(shaft, z, mark, covered[z], scope, columns, px_um)
+        if found is not None:
+            hair, rooted = found
+            (hairs if rooted else crossing).append(hair)
     return Rendering(pixels, jpeg, scope.um_per_px, tuple(hairs), tuple(crossing))
+
+
+def _bare_skin(
+    rng: np.random.Generator, scalp: Scalp, scope: Scope, size: tuple[int, int], px_um: float
+) -> tuple[Image, NDArray[np.float32]]:
+    """A picture of `size` (h, w) × 3, linear light, and its mean colour; painted no finer than skin is."""
+    h, w = size
+    skin_um = max(SKIN_UM, px_um)
+    bare = skin.paint(rng, scalp, scope, (int(h * px_um / skin_um) + 3, int(w * px_um / skin_um) + 3), skin_um)
+    warp = np.array([[px_um / skin_um, 0, 1], [0, px_um / skin_um, 1]], np.float32)
+    light = cv2.warpAffine(bare, warp, (w, h), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    return np.asarray(light, np.float32), bare.mean((0, 1))
+
+
+def _hair(
+    rng: np.random.Generator, light: Image, shafts: list[Shaft], scalp: Scalp, scope: Scope, px_um: float
+) -> list[Painted | None]:
+    """Draw every shaft, the lowest first, each as far out of focus as it lies from the plane of focus."""
+    painted = []
+    for shaft in shafts:
+        away_um = np.abs(shaft.height_um - scope.focus_um)
+        sigma_px = np.sqrt(0.35**2 + (scope.defocus_um_per_um * away_um / px_um) ** 2)
+        mark = draw_shaft(
+            light, rng, shaft.path_um / px_um, shaft.width_um / px_um, sigma_px,
+            shaft.melanin, shaft.pheomelanin, shaft.unit >= 0, px_um, scalp, scope,
+        )  # fmt: skip
+        painted.append(mark)
+    return painted
+
+
+def _covered(painted: list[Painted | None], pixels: int) -> NDArray[np.bool_]:
+    """For each shaft, whether those drawn after it leave less than HIDDEN_SHARE of it to be seen."""
+    owner = np.full(pixels, -1, np.int16)
+    for z, mark in enumerate(painted):
+        if mark is not None:
+            owner[mark.pixels] = z
+    left = np.bincount(owner[owner >= 0], minlength=len(painted))
+    whole = np.array([0 if mark is None else len(mark.pixels) for mark in painted])
+    return left < HIDDEN_SHARE * whole
+
+
+def _true_hair(
+    shaft: Shaft, z: int, mark: Painted, covered: bool, scope: Scope, columns: tuple[int, int], px_um: float
+) -> tuple[TrueHair, bool] | None:
+    """What the truth says of a shaft, and whether its root is in the picture; None for one behind a bar.
+
+    columns: between which the photograph is to be seen.
+    """
+    # enlarging keeps the picture's edges in place, not the centre of its first pixel
+    path = shaft.path_um / scope.um_per_px + 0.5 * (px_um / scope.um_per_px - 1)
+    low, high = np.array([columns[0], 0]) - 0.5, np.array([columns[1], scope.height_px]) - 0.5
+    inside = np.asarray(((path > low) & (path < high)).all(1))
+    rooted, cut = bool(inside[0]) and shaft.unit >= 0, not inside[-1]
+    if scope.bars:  # what a bar covers is no hair
+        if inside.sum() < 2:
+            return None
+        run = _longest_run(inside)
+        rooted &= run.start == 0
+        path = path[run]
+        width_um = shaft.width_um[run]
+    else:
+        width_um = shaft.width_um[inside] if inside.any() else shaft.width_um
+    diameter_um = float(width_um.mean())
+    defocus_um = scope.defocus_um_per_um * float(np.median(np.abs(shaft.height_um - scope.focus_um)))
+    blur_um = float(np.hypot(scope.psf_um, defocus_um))
+    faint = mark.contrast * min(1.0, diameter_um / (2.5 * blur_um)) < FAINT_CONTRAST
+    hair = TrueHair(
+        root_px=(float(path[0, 0]), float(path[0, 1])),
+        path_px=path,
+        diameter_um=diameter_um,
+        hair_class="vellus" if diameter_um <= VELLUS_MAX_UM else "terminal",
+        unit=shaft.unit,
+        cut_by_frame=bool(cut),
+        hidden=bool(faint or covered),
+        z=z,
+    )
+    return hair, rooted

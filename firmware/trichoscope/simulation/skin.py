@@ -13,6 +13,9 @@ Image = NDArray[np.float32]
 SKIN_LIGHT = np.array([0.62, 0.44, 0.36], np.float32)  # reflectance of very light skin, red, green, blue
 SKIN_DARK = np.array([0.11, 0.058, 0.036], np.float32)
 BLOOD = np.array([0.12, 0.62, 0.52], np.float32)  # how much haemoglobin takes from each channel
+SCALES = np.array([0.62, 0.6, 0.55], np.float32)
+COLD_LIGHT = np.array([0.8, 0.88, 1.0], np.float32)
+WHITE_LIGHT = np.array([1, 1, 1], np.float32)
 
 
 def noise(rng: np.random.Generator, shape: tuple[int, int], cell: float, stretch: float = 1.0) -> Image:
@@ -86,17 +89,24 @@ def _dots(
     return np.asarray(cv2.GaussianBlur(layer, (0, 0), max(0.35 * radius[0], 0.6)), np.float32)
 
 
+def ramble(
+    rng: np.random.Generator, start: NDArray[np.float64], angle: float, steps: int, bend: float, step: float
+) -> NDArray[np.int32]:
+    """A line (steps + 1, 2) whose direction wanders by `bend` radians a step; for OpenCV with shift 4."""
+    points = [start]
+    for _ in range(steps):
+        angle += rng.normal(0, bend)
+        points.append(points[-1] + np.array([np.cos(angle), np.sin(angle)]) * step)
+    return np.round(np.array(points) * 16).astype(np.int32)
+
+
 def _vessels(rng: np.random.Generator, shape: tuple[int, int], px_um: float, strength: float) -> Image:
     layer = np.zeros(shape, np.float32)
     area_mm2 = shape[0] * shape[1] * px_um**2 * 1e-6
     for _ in range(rng.poisson(1.2 * strength * area_mm2 + 0.01)):
-        point = rng.uniform(0, 1, 2) * shape[::-1]
+        start = rng.uniform(0, 1, 2) * shape[::-1]
         angle, width = rng.uniform(0, 6.28), rng.uniform(8, 30) / px_um
-        points = [point]
-        for _ in range(rng.integers(6, 30)):
-            angle += rng.normal(0, 0.45)
-            points.append(points[-1] + np.array([np.cos(angle), np.sin(angle)]) * 40 / px_um)
-        line = np.round(np.array(points) * 16).astype(np.int32)
+        line = ramble(rng, start, angle, int(rng.integers(6, 30)), bend=0.45, step=40 / px_um)
         cv2.polylines(layer, [line], False, rng.uniform(0.3, 1), max(1, round(width)), cv2.LINE_AA, 4)
     return np.asarray(cv2.GaussianBlur(layer, (0, 0), max(10 / px_um, 0.7)), np.float32)
 
@@ -141,7 +151,7 @@ def paint(rng: np.random.Generator, scalp: Scalp, scope: Scope, shape: tuple[int
     flakes = rng.poisson(scalp.scaling * 900 * area_cm2)
     if flakes:
         white = _dots(rng, shape, min(flakes, 4000), (14 / px_um, 60 / px_um), ragged=1.0)[..., None]
-        skin += white * (np.float32([0.62, 0.6, 0.55]) * rng.uniform(0.7, 1.1) - skin) * 0.75
+        skin += white * (SCALES * rng.uniform(0.7, 1.1) - skin) * 0.75
 
     # specular: glitter where a facet faces the ring, broad glare where sebum lies
     if shiny > 0.01:
@@ -149,7 +159,7 @@ def paint(rng: np.random.Generator, scalp: Scalp, scope: Scope, shape: tuple[int
         facets = 0.7 * _turned(rng, shape, cell, rng.uniform(1, 3.5), angle) + 0.7 * noise(rng, shape, cell * 2.2)
         patches = np.clip(0.3 + 0.6 * noise(rng, shape, 420 / px_um) + 0.5 * wrinkle, 0, 2)
         sharp = np.clip(facets + 0.6 * wrinkle - rng.uniform(0.2, 1.3), 0, 1.5)
-        tint = np.float32([0.8, 0.88, 1.0]) if rng.random() < 0.7 else np.float32([1, 1, 1])
+        tint = COLD_LIGHT if rng.random() < 0.7 else WHITE_LIGHT
         sheen = np.clip(0.5 * facets + 0.5 * noise(rng, shape, 60 / px_um) + 0.4 * wrinkle + 0.3, 0, 2) * patches
         skin += (shiny * (rng.uniform(0.0, 0.06) * sharp**1.5 * patches + rng.uniform(0.01, 0.09) * sheen))[
             ..., None
