@@ -34,7 +34,8 @@ TILE = (1088, 832)
 OVERLAP = 144
 CALIBRATION_PICTURES = 12
 THRESHOLD_SCENES = 48
-THRESHOLDS = {"tip": 0.3, "centreline": 0.3}
+THRESHOLDS = {"tip": 0.5, "centreline": 0.18}
+"""How weak a centreline still is a shaft, and how sure a tip ends one. The root's is tuned by `main`."""
 _GRID = tuple(np.round(np.arange(0.15, 0.61, 0.05), 2).tolist())
 
 

@@ -40,7 +40,7 @@ def perfect(drawn: list[targets.Drawn], size: tuple[int, int]) -> Maps:
         cell_px=(CELL_PX, CELL_PX),
         root_threshold=0.4,
         tip_threshold=0.5,
-        centreline_threshold=0.3,
+        centreline_threshold=0.18,
     )
 
 

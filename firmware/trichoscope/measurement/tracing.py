@@ -13,27 +13,24 @@ CELL_UM = 2 * NET_UM_PER_PX
 
 SHARED_PATH = 0.6
 """So much of a path on another one is the other's shaft; touching parallel hairs lie 3 cells apart and share less."""
-LONE_TIP_THRESHOLD = 0.6
-OWN_SHAFT_UM = 75.0
-"""A tip that no root explains is a hair's if so much of the shaft behind it is no other hair's path."""
-ARRIVAL_CELLS = 2.5
+LONE_TIP_THRESHOLD, OWN_SHAFT_UM, ARRIVAL_CELLS = 0.6, 75.0, 2.5
+"""A tip that no path explains is a hair's if it is this sure, if so much of the shaft behind it is no other hair's
+path, and if the way back comes this near to where the shaft itself says that its root is."""
 STEP_CELLS = 2.0
 FIRST_STEPS = 16
 """A shaft is told from another by its first 400 µm: further on, long hairs of one unit may lie on each other."""
 REACH_CELLS = 1.6
 """A path may be corrected sideways by this much a step, towards the ridge of the centreline map."""
-TRUST = 0.35
-PULL = 0.6
+PULL, TRUST = 0.6, 0.35
+"""How far a step follows the ridge sideways, and the heading the mapped axis: the rest is momentum."""
 STRAY_CELLS = 0.8
 """A shaft seldom strays sideways by more than this in a step (standard deviation); touching hairs are 3 or more off."""
 OTHER_WAY = 0.85
 """Cosine of twice the angle (16°) from which on a shaft under the path is another's, that crosses it."""
-RIDGE_MIN = 0.18
-"""A centreline weaker than this is no shaft."""
 PATIENCE = 6
 """A path goes straight on under another shaft for this many steps, over bare skin (a gap, a glint) for half as many."""
-MIN_LENGTH_UM = 60.0
-MAX_LENGTH_UM = 20_000.0
+MIN_LENGTH_UM, MAX_LENGTH_UM = 80.0, 20_000.0
+"""Shorter is a mark on the skin; longer is a path that goes round in circles."""
 
 Floats = NDArray[np.float32]
 
@@ -143,7 +140,7 @@ def _follow(
         cosine = (seen[..., 1:3] * twice[:, None]).sum(-1) / clarity
         agreement = np.clip((cosine - OTHER_WAY) / (1 - OTHER_WAY), 0, 1)
         pull = seen[..., 0] * agreement * likely
-        on_shaft = pull.max(1) >= RIDGE_MIN
+        on_shaft = pull.max(1) >= maps.centreline_threshold
         weight = pull**2 + 1e-9
         weight /= weight.sum(1, keepdims=True)
         shift = np.where(on_shaft, PULL * (weight * sideways).sum(1), 0.0)
@@ -155,7 +152,7 @@ def _follow(
         heading[walking] = _unit((1 - trust) * _unit(ahead - here) + trust * mapped)
         track.append(position.copy())
         # under another shaft a hair may be out of sight for a while; on bare skin it has ended
-        covered = seen[:, centre, 0] >= RIDGE_MIN
+        covered = seen[:, centre, 0] >= maps.centreline_threshold
         lost[walking] = np.where(on_shaft, 0, lost[walking] + np.where(covered, 1, 2))
         last_on_shaft[walking[on_shaft]] = step
         at_end = (seen[:, centre, 3] >= end_threshold) & (step * STEP_CELLS * CELL_UM > MIN_LENGTH_UM)
