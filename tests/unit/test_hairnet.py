@@ -152,7 +152,8 @@ def test_roots_are_found_where_they_are(hairnet: Hairnet, photograph: Rendering)
 
 def test_both_runtimes_agree(photograph: Rendering, monkeypatch: pytest.MonkeyPatch) -> None:
     """They differ by rounding: two steps of an int8 code."""
-    runtime = pytest.importorskip("tflite_runtime.interpreter")
+    pytest.importorskip("ai_edge_litert", reason="without it the other runtime is the only one")
+    runtime = pytest.importorskip("tflite_runtime.interpreter", reason="made for Python 3.11 and older, with numpy 1")
     frame = Frame(photograph.pixels, photograph.um_per_px)
     ours = Hairnet.load().maps(frame)
     monkeypatch.setattr(
@@ -160,4 +161,5 @@ def test_both_runtimes_agree(photograph: Rendering, monkeypatch: pytest.MonkeyPa
     )
     theirs = Hairnet.load().maps(frame)
     assert np.abs(ours.root - theirs.root).max() < 0.03
-    assert np.abs(ours.width_um / theirs.width_um - 1).max() < 0.05
+    on_shaft = ours.centreline > ours.centreline_threshold  # elsewhere nobody reads the width
+    assert np.abs(ours.width_um / theirs.width_um - 1)[on_shaft].max() < 0.05
