@@ -96,7 +96,7 @@ def draw_shaft(
     alpha = (cover * opacity)[:, None]
     under = image[near.rows, near.columns]
     image[near.rows, near.columns] = under + alpha * (colour - under)
-    solid = cover > 0.5
+    solid = cover > 0.5 * cover.max()  # a thin hair out of focus is solid nowhere
     weight = float(cover.sum())
     if weight < 1e-3:
         return None
