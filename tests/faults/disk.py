@@ -42,7 +42,7 @@ class Cut:
     length: int
 
 
-@dataclass
+@dataclass(eq=False)
 class File:
     lasting: bytes = b""
     pending: list[Write | Cut] = field(default_factory=list)
@@ -137,11 +137,13 @@ class Disk:
         name, file, offset = self.open_files[descriptor]
         if step.call == "close":
             del self.open_files[descriptor]
-        elif file is None:
-            if step.call == "fsync":
-                self._sync_folder(name)
         elif step.call in ("fsync", "fdatasync"):
-            file.sync()
+            if file is None:
+                self._sync_folder(name)
+            else:
+                file.sync()
+        elif file is None:
+            return
         elif step.call == "ftruncate":
             file.pending.append(Cut(int(step.arguments[1])))
         elif step.call == "lseek":
@@ -155,7 +157,7 @@ class Disk:
 
     def _sync_folder(self, folder: str) -> None:
         inside = [change for change in self.pending if str(Path(change[0]).parent) == folder]
-        self.pending = [change for change in self.pending if change not in inside]
+        self.pending = [change for change in self.pending if str(Path(change[0]).parent) != folder]
         self._rename(self.lasting, inside)
 
     @staticmethod

@@ -6,6 +6,7 @@ A drill proves something only where its faults fired (`fired`) and where it find
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import re
@@ -13,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ SYSTEM_CALLS = (
     "openat", "write", "pwrite64", "pread64", "fsync", "fdatasync", "rename", "unlink", "ftruncate", "newfstatat",
     "fstat", "statfs", "fcntl", "close",
 )  # fmt: skip
+OWN_MOUNTS = ("unshare", "--map-root-user", "--mount")
 _CALL = re.compile(r"^(?:\d+ +)?(\w+)\(")
 
 
@@ -83,7 +85,7 @@ def kills(count: int, flaw: str = "none", seed: int = 1) -> Tally:
     with fast_folder() as folder:
         Store(folder, FixedClock(), create=True).close()
         for _ in range(count):
-            with _started(_writer(folder, first, 10**6, flaw)) as process:
+            with _started(_writer(folder, flaw, first=first, count=10**6, checkpoint_pages=40)) as process:
                 assert process.stdout is not None
                 assert process.stdout.readline() == "ready\n"
                 killer = threading.Timer(rng.uniform(0, 0.15), process.kill)
@@ -101,7 +103,7 @@ def kills(count: int, flaw: str = "none", seed: int = 1) -> Tally:
     return tally
 
 
-def system_calls(limit: int | None = None, flaw: str = "none") -> Tally:
+def system_calls(limit: int | None = None, flaw: str = "none", disturbed: Sequence[str] = SYSTEM_CALLS) -> Tally:
     """Every storage system call of a save fails once in every way, or is the last one; `limit` takes a sample."""
     tally = Tally()
     with fast_folder() as folder:
@@ -117,14 +119,15 @@ def system_calls(limit: int | None = None, flaw: str = "none") -> Tally:
             shutil.copytree(fresh, records)
             calls = ",".join(SYSTEM_CALLS)
             done = subprocess.run(
-                ["strace", "-o", trace, "-e", f"trace={calls}", *injection, *_writer(records, 3, 2, flaw)],
+                ["strace", "-o", trace, "-e", f"trace={calls}", *injection, 
+                 *_writer(records, flaw, first=3, count=2, checkpoint_pages=1)],
                 env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
             )  # fmt: skip
             lines = done.stdout.splitlines(keepends=True)
             return records, _understand(lines), trace.read_text().splitlines(), done.returncode
 
         targets = _calls_of_the_save(run()[2])
-        cases = [(target, fault) for target in targets for fault in FAULTS]
+        cases = [(target, fault) for target in targets if target[0] in disturbed for fault in FAULTS]
         for (call, ordinal), fault in cases if limit is None else cases[:: -(-len(cases) // limit)]:
             case = f"{call} {ordinal} {fault}"
             records, said, traced, status = run("-e", f"inject={call}:{fault}:when={ordinal}")
@@ -149,7 +152,7 @@ def power_cuts(count: int, flaw: str = "none", seed: int = 1, presses: int = 12)
         start = disk.Disk.of(records)
         subprocess.run(
             ["strace", "-o", trace, "-xx", "-s", "1000000", "-e", "trace=" + ",".join(disk.CALLS),
-             *_writer(records, 1, presses, flaw)],
+             *_writer(records, flaw, first=1, count=presses, checkpoint_pages=40)],
             env=_environment(), stdout=subprocess.DEVNULL, check=True,
         )  # fmt: skip
         steps = disk.steps(trace, records)
@@ -161,8 +164,36 @@ def power_cuts(count: int, flaw: str = "none", seed: int = 1, presses: int = 12)
             tally.runs += 1
             tally.fired += start.lose_power(image, rng)
             tally.problems += examine(image, said.kept, save=False)
-        tally.kept = len(said.kept)
+            tally.kept += len(said.kept)
     return tally
+
+
+def full_disks(count: int, flaw: str = "none") -> Tally:
+    """A small disk that fills up, with 0 bytes free and then 8 kB more each time (see full_disk.py)."""
+    command = [*OWN_MOUNTS, sys.executable, "-S", "-m", "tests.faults.full_disk", str(count), flaw]
+    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=True)
+    return Tally(**json.loads(done.stdout))
+
+
+def why_not_traced() -> str | None:
+    """Why system calls cannot be disturbed here."""
+    return _why_not("strace", "-o", "/dev/null", "true")
+
+
+def why_not_mounted() -> str | None:
+    """Why no small disk can be mounted here."""
+    with TemporaryDirectory() as folder:
+        return _why_not(*OWN_MOUNTS, "mount", "-t", "tmpfs", "none", folder)
+
+
+def _why_not(*command: str) -> str | None:
+    try:
+        subprocess.run(command, capture_output=True, text=True, check=True)
+    except FileNotFoundError:
+        return f"{command[0]} is not installed"
+    except subprocess.CalledProcessError as error:
+        return f"{command[0]}: {error.stderr.strip()}"
+    return None
 
 
 @dataclass(frozen=True)
@@ -181,8 +212,9 @@ def _understand(lines: list[str]) -> _Said:
     return _Said(kept, pressed, refused, bool(words) and words[-1][0] == "press")
 
 
-def _writer(folder: Path, first: int, count: int, flaw: str) -> list[str]:
-    return [sys.executable, "-m", "tests.faults.writer", str(folder), str(first), str(count), flaw]
+def _writer(folder: Path, flaw: str, *, first: int, count: int, checkpoint_pages: int) -> list[str]:
+    numbers = (str(number) for number in (first, count, checkpoint_pages))
+    return [sys.executable, "-S", "-m", "tests.faults.writer", str(folder), *numbers, flaw]
 
 
 def _environment() -> dict[str, str]:

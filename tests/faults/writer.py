@@ -63,10 +63,10 @@ def say(line: str) -> None:
     os.write(1, line.encode() + b"\n")
 
 
-def main(folder: str, first: str, count: str, flaw: str) -> None:
+def main(folder: str, first: str, count: str, checkpoint_pages: str, flaw: str) -> None:
     store = Store(Path(folder), FixedClock())
-    # Every commit moves the log into the database, so that the system calls of that are disturbed too.
-    store._db().execute("PRAGMA wal_autocheckpoint = 4")
+    # Small, so that moving the log into the database is disturbed too.
+    store._db().execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages}")
     build_in(flaw, store)
     say("ready")
     for number in range(int(first), int(first) + int(count)):
