@@ -119,9 +119,9 @@ def system_calls(limit: int | None = None, flaw: str = "none", disturbed: Sequen
             shutil.copytree(fresh, records)
             calls = ",".join(SYSTEM_CALLS)
             done = subprocess.run(
-                ["strace", "-o", trace, "-e", f"trace={calls}", *injection, 
+                ["strace", "-o", trace, "-e", f"trace={calls}", *injection,
                  *_writer(records, flaw, first=3, count=2, checkpoint_pages=1)],
-                env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
+                env=_environment(), capture_output=True, text=True, check=False,
             )  # fmt: skip
             lines = done.stdout.splitlines(keepends=True)
             return records, _understand(lines), trace.read_text().splitlines(), done.returncode

@@ -13,7 +13,7 @@ from tests.faults import drills
 DRILLS: tuple[tuple[str, Callable[[], drills.Tally], bool], ...] = (
     ("300 kills at random moments", lambda: drills.kills(300), True),
     ("  says so too early", lambda: drills.kills(20, "says so too early"), False),
-    ("a fault at every system call of a save", lambda: drills.system_calls(), True),
+    ("a fault at every system call of a save", drills.system_calls, True),
     ("  errors ignored", lambda: drills.system_calls(flaw="careless", disturbed=["write"]), False),
     ("5,000 power cuts", lambda: drills.power_cuts(5000), True),
     ("  synchronous=NORMAL", lambda: drills.power_cuts(500, "synchronous normal"), False),

@@ -1,4 +1,4 @@
-"""What was called kept is there, whatever is killed, refused, cut off or full. Short; `scripts/fault-tests` is the rest.
+"""What was called kept is there, whatever is killed, refused, cut off or full. All of it: `scripts/fault-tests`.
 
 Every drill is also run on a writer with a flaw built in, which it must find.
 """

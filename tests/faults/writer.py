@@ -41,8 +41,6 @@ def press(number: int) -> tuple[bytes, Capture]:
 
 
 def build_in(flaw: str, store: Store) -> None:
-    def nothing(_: object) -> None: ...
-
     keep: Callable[[Path, str, bytes], None] = photographs.keep
 
     def keep_carelessly(folder: Path, capture_id: str, photograph: bytes) -> None:
@@ -52,9 +50,9 @@ def build_in(flaw: str, store: Store) -> None:
     if flaw == "synchronous normal":
         store._db().execute("PRAGMA synchronous = NORMAL")
     elif flaw == "photograph not synced":
-        photographs.sync_file = nothing
+        photographs.sync_file = lambda descriptor: None
     elif flaw == "folder not synced":
-        photographs.sync_folder = nothing
+        photographs.sync_folder = lambda folder: None
     elif flaw == "careless":
         photographs.keep = keep_carelessly
 

@@ -217,6 +217,8 @@ class Store:
         """What is wrong with the records, in words; empty where nothing is. Photographs are checked by their size."""
         with self._reading() as db:
             problems = [f"Database: {row[0]}." for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]
+            if problems:
+                return problems  # what a damaged file says further is no evidence
             if (broken := audit.first_broken(db)) is not None:
                 problems.append(f"Audit: row {broken} was changed or is missing.")
             digests = dict(
