@@ -168,8 +168,13 @@ class Disk:
             else:
                 names[name] = file
 
-    def lose_power(self, image: Path, rng: random.Random) -> bool:
-        """Write what is left into a folder. Returns whether anything was pending that could be lost."""
+    @property
+    def at_stake(self) -> bool:
+        """Whether a power cut could take something away, beside the shared memory that SQLite makes anew anyway."""
+        return bool(self.pending) or any(file.pending for name, file in self.names.items() if not name.endswith("-shm"))
+
+    def lose_power(self, image: Path, rng: random.Random) -> None:
+        """Write what is left into a folder."""
         shutil.rmtree(image, ignore_errors=True)
         names = dict(self.lasting)
         chance = rng.choice((0.0, 0.5, 0.9))
@@ -179,7 +184,6 @@ class Disk:
         for name, file in names.items():
             left = [part for change in file.pending for part in self._some_of(change, chance, rng)]
             (image / name).write_bytes(apply(file.lasting, left))
-        return bool(self.pending) or any(file.pending for file in names.values())
 
     @staticmethod
     def _some_of(change: Write | Cut, chance: float, rng: random.Random) -> list[Write | Cut]:

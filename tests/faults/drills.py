@@ -5,6 +5,7 @@ A drill proves something only where its faults fired (`fired`) and where it find
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -156,13 +157,19 @@ def power_cuts(count: int, flaw: str = "none", seed: int = 1, presses: int = 12)
             env=_environment(), stdout=subprocess.DEVNULL, check=True,
         )  # fmt: skip
         steps = disk.steps(trace, records)
-        for cut in sorted(rng.choices(range(len(steps)), k=count)):
+        rehearsal, risky = copy.deepcopy(start), list[int]()
+        for i, step in enumerate(steps):
+            rehearsal.play(step)
+            if rehearsal.at_stake:
+                risky.append(i)
+        for cut in sorted(rng.choices(risky, k=count)):
             # played from the start up to the cut, in one walk: the cuts are sorted
             while start.played <= cut:
                 start.play(steps[start.played])
             said = _understand([line + "\n" for line in start.said])
             tally.runs += 1
-            tally.fired += start.lose_power(image, rng)
+            tally.fired += start.at_stake
+            start.lose_power(image, rng)
             tally.problems += examine(image, said.kept, save=False)
             tally.kept += len(said.kept)
     return tally

@@ -45,7 +45,7 @@ def test_a_writer_that_ignores_errors_is_found() -> None:
 def test_power_cuts_lose_nothing() -> None:
     tally = drills.power_cuts(150)
     assert tally.problems == []
-    assert tally.fired > 50
+    assert tally.fired == tally.runs
     assert tally.kept > 150
 
 
