@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import re
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -26,8 +25,9 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from . import __version__
+from . import __version__, cli_records
 from .errors import MeasurementFailed, OutputNameInvalid, OutputNotWritable, ThresholdOutOfRange, TrichoscopeError
+from .outputs import check_folder, check_writable, write
 
 if TYPE_CHECKING:
     from .frame import Frame
@@ -51,6 +51,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog="Example: trichoscope analyze scalp.jpg --scale-um 2.77",
 )
+app.add_typer(cli_records.app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -133,7 +134,7 @@ def analyze(
 
     def save(path: Path, data: bytes) -> None:
         try:
-            _write(path, data)
+            write(path, data)
         except OutputNotWritable as error:
             failures.append(error)
             _complain(error)
@@ -200,7 +201,7 @@ def render_(
         wanted |= dict(zip(("width_px", "height_px"), sides, strict=True))
     if scale_um is not None:
         wanted["um_per_px"] = check_scale(scale_um)
-    _check_folder(directory)
+    check_folder(directory)
 
     table = Table("Photograph", "Size px", "Scale µm/px", "Hairs", box=None)
     for index in _with_progress(range(count), count, "Rendering"):
@@ -208,8 +209,8 @@ def render_(
         scalp, scope = draw_scene(rng, style)
         rendering = render(scalp, replace(scope, **wanted), seed=int(rng.integers(2**32)))
         name = f"{style}-{seed}-{index:03d}"
-        _write(directory / f"{name}.jpg", rendering.jpeg)
-        _write(directory / f"{name}.json", json.dumps(rendering.truth()).encode())
+        write(directory / f"{name}.jpg", rendering.jpeg)
+        write(directory / f"{name}.json", json.dumps(rendering.truth()).encode())
         height, width = rendering.pixels.shape[:2]
         table.add_row(f"{name}.jpg", f"{width} × {height}", f"{rendering.um_per_px:.2f}", str(len(rendering.hairs)))
     output.print(table)
@@ -249,40 +250,12 @@ def _check_outputs(
             raise OutputNameInvalid(f"{path} does not end in {ending}.")
         if path.is_dir():
             raise OutputNotWritable(f"{path} is a folder.")
-        _check_writable(path.parent)
+        check_writable(path.parent)
     if overlay_dir is not None:
-        _check_folder(overlay_dir)
+        check_folder(overlay_dir)
     for path in overlays:
         if overlays.count(path) > 1:
             raise OutputNameInvalid(f"Two photographs would both be drawn to {path}; analyze them one after the other.")
-
-
-def _check_folder(directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputNotWritable(f"{directory}: {error.strerror}.") from error
-    _check_writable(directory)
-
-
-def _check_writable(directory: Path) -> None:
-    try:
-        with tempfile.TemporaryFile(dir=directory):
-            pass
-    except OSError as error:
-        raise OutputNotWritable(f"{directory}: {error.strerror}.") from error
-
-
-def _write(path: Path, data: bytes) -> None:
-    """All of it or nothing: the file appears under its name when it is complete. Raises OutputNotWritable."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
-    except OSError as error:
-        raise OutputNotWritable(f"{path}: {error.strerror}.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _numbered(error: Exception) -> TrichoscopeError:

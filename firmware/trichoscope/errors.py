@@ -63,6 +63,26 @@ TABLE: tuple[Row, ...] = (
         "Neither ai_edge_litert nor tflite_runtime can be imported.", "service"),
     Row(401, "OutputNotWritable", "The result cannot be saved there. Choose another folder.",
         "The output file or folder cannot be created or replaced, or the disk is full.", "retry"),
+    Row(402, "StorageLow", "The storage is nearly full: no capture is taken. Call service.",
+        "Free space would fall below the floor; nothing was written.", "service"),
+    Row(403, "StorageFull", "The storage is full: this capture was not kept. Call service.",
+        "The file system or SQLite ran out of space; the reserve file was given up for the audit row.", "service"),
+    Row(404, "StorageFailed", "The storage failed: this capture was not kept. Press again; if it stays, call service.",
+        "An input or output error of the file system or SQLite.", "retry"),
+    Row(405, "RecordsDamaged", "The records are damaged. Take no more captures and call service.",
+        "SQLite finds the file corrupt or foreign, or a photograph is not the one that was saved.",
+        "service"),
+    Row(406, "RecordsTooNew", "The records were written by a newer program. Install that one.",
+        "The schema number of the database is higher than this program's; nothing was touched.", "service"),
+    Row(407, "RecordsBusy", "The records are in use. Try again.",
+        "Another process held SQLite's lock for longer than is waited for.", "retry"),
+    Row(408, "RecordsMissing", "There are no records in this folder.",
+        "The folder holds no records.db.", "retry"),
+    Row(409, "CaptureUnknown", "There is no such capture.",
+        "No row has this sequence number or patient; it may have been erased.", "retry"),
+    Row(410, "ErasureIncomplete", "The patient is not completely erased. Erase again; if it stays, call service.",
+        "The rows are gone or the next erasure removes them; files, log or unused pages were not proved clean.",
+        "retry"),
     Row(601, "ScaleMissing", "The scale is missing: give it as --scale-um, in micrometres per pixel.",
         "No scale was given. It is never guessed: resolution tags speak of paper, not of skin.", "retry"),
     Row(602, "ScaleOutOfRange", "The scale is impossible: it is given in micrometres per pixel, 0.5 to 30.",
@@ -156,6 +176,42 @@ class RuntimeMissing(TrichoscopeError, ImportError):
 
 class OutputNotWritable(TrichoscopeError, OSError):
     """A result cannot be written where it was asked for."""
+
+
+class StorageLow(TrichoscopeError, OSError):
+    """Too little space is left to begin a capture."""
+
+
+class StorageFull(TrichoscopeError, OSError):
+    """No space was left to keep a capture."""
+
+
+class StorageFailed(TrichoscopeError, OSError):
+    """The medium refused to write or read."""
+
+
+class RecordsDamaged(TrichoscopeError, ValueError):
+    """The records are not what was saved."""
+
+
+class RecordsTooNew(TrichoscopeError, ValueError):
+    """A newer program wrote the records."""
+
+
+class RecordsBusy(TrichoscopeError, TimeoutError):
+    """Another program holds the records."""
+
+
+class RecordsMissing(TrichoscopeError, FileNotFoundError):
+    """There are no records where they were looked for."""
+
+
+class CaptureUnknown(TrichoscopeError, LookupError):
+    """No capture has this number or patient."""
+
+
+class ErasureIncomplete(TrichoscopeError, RuntimeError):
+    """Erasing a patient is not proved."""
 
 
 class ScaleMissing(TrichoscopeError, ValueError):

@@ -95,7 +95,11 @@ def read_photograph(path: Path, um_per_px: float) -> Frame:
     is impossible.
     """
     check_scale(um_per_px)
-    data = _read(path)
+    return decode_photograph(_read(path), um_per_px)
+
+
+def decode_photograph(data: bytes, um_per_px: float) -> Frame:
+    """The content of a file, as `read_photograph` reads it; the scale was checked. Raises an error of family 2."""
     if data.startswith(b"\xff\xd8\xff"):
         pixels = _jpeg(data)
     elif data.startswith(b"\x89PNG\r\n\x1a\n"):

@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 import trichoscope.photograph
-from trichoscope import __version__, cli
+from trichoscope import __version__, cli, outputs
 from trichoscope.errors import OutputNotWritable
 from trichoscope.frame import Frame
 from trichoscope.measurement.hairnet import default_model_path
@@ -213,7 +213,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatc
     (tmp_path / "out.json").write_text("old")
     monkeypatch.setattr(Path, "write_bytes", fill)
     with pytest.raises(OutputNotWritable, match="No space left"):
-        cli._write(tmp_path / "out.json", b"new and longer")
+        outputs.write(tmp_path / "out.json", b"new and longer")
     assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
     assert (tmp_path / "out.json").read_text() == "old"
 

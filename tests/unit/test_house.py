@@ -25,7 +25,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "simulation": {"errors", "frame"},
     "measurement": {"errors", "frame"},
     "photograph": {"errors", "frame"},
-    "cli": {"errors", "frame", "measurement", "photograph", "simulation"},
+    "clock": set(),
+    "records": {"errors", "clock"},
+    "outputs": {"errors"},
+    "cli_records": {"clock", "errors", "measurement", "outputs", "photograph", "records"},
+    "cli": {"cli_records", "errors", "frame", "measurement", "outputs", "photograph", "simulation"},
     "__main__": {"cli"},
 }
 """Room → the other rooms it may import. A new room is entered here on purpose."""

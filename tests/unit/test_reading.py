@@ -18,6 +18,7 @@ from trichoscope.measurement.reading import (
     Interval,
     Reading,
     density_interval,
+    from_contract,
     read_hairs,
     to_contract,
     unit_regularity,
@@ -250,3 +251,11 @@ def test_ok__regularity_tells_a_lattice_from_chance() -> None:
     chance = [unit_regularity(rng.uniform(0, 10, (100, 2)), (10, 10)) for _ in range(20)]
     assert np.mean(chance) < 0.15
     assert unit_regularity(np.zeros((0, 2)), (10, 10)) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("reading", [read(SIX), read([]), read(SIX, BLURRED), read(SIX, um_per_px=8.0)])
+def test_what_was_written_is_read_back_and_written_the_same(reading: Reading) -> None:
+    document = json.loads(json.dumps(to_contract(reading, "a.jpg")))
+    back = from_contract(document, model_name="hairnet", model_sha256="ab" * 32, firmware_version="1.2.3")
+    assert to_contract(back, "a.jpg") == document
+    assert back.classes_shown == reading.classes_shown

@@ -281,6 +281,42 @@ def to_contract(reading: Reading, image_name: str) -> dict[str, Any]:
     }
 
 
+def from_contract(document: Mapping[str, Any], *, model_name: str, model_sha256: str, firmware_version: str) -> Reading:
+    """The reading that `to_contract` wrote, as far as it was written: rounded, without blur or the hairs of an unusable
+    frame, and with every hair terminal where the classes were withheld. Raises KeyError for another document.
+    """
+    density, diameter, units = document["density_per_cm2"], document["diameter_um"], document["units"]
+    return Reading(
+        size_px=(document["size_px"][0], document["size_px"][1]),
+        scale_um_per_px=document["scale_um_per_px"],
+        area_mm2=document["area_mm2"],
+        threshold_um=document["threshold_um"],
+        hairs=tuple(_hair_from(hair) for hair in document["hairs"]),
+        quality=Quality(reasons=tuple(document["quality"]["reasons"]), warnings=(), blur_um=math.nan),
+        warnings=tuple(document["warnings"]),
+        total=document["counts"]["total"],
+        terminal=document["counts"]["terminal"],
+        vellus=document["counts"]["vellus"],
+        total_per_cm2=_interval_from(density["total"]),
+        terminal_per_cm2=_interval_from(density["terminal"]),
+        vellus_per_cm2=_interval_from(density["vellus"]),
+        terminal_to_vellus=document["terminal_to_vellus"],
+        vellus_share=document["vellus_share"],
+        diameter_mean_um=diameter["mean"],
+        diameter_median_um=diameter["median"],
+        diameter_sd_um=diameter["sd"],
+        diversity=document["diversity"],
+        cumulative_thickness_mm_per_cm2=document["cumulative_thickness_mm_per_cm2"],
+        units=units["count"],
+        units_per_cm2=units["per_cm2"],
+        hairs_per_unit=units["hairs_per_unit"],
+        model_name=model_name,
+        model_sha256=model_sha256,
+        firmware_version=firmware_version,
+        elapsed_ms=document["elapsed_ms"],
+    )
+
+
 def _hair(hair: Hair, classed: bool) -> dict[str, Any]:
     return {
         "root_px": [_rounded(v, 1) for v in hair.root_px],
@@ -301,10 +337,37 @@ def _hair(hair: Hair, classed: bool) -> dict[str, Any]:
     }
 
 
+def _hair_from(hair: Mapping[str, Any]) -> Hair:
+    def number(name: str) -> float:
+        return math.nan if hair[name] is None else float(hair[name])
+
+    return Hair(
+        root_px=(hair["root_px"][0], hair["root_px"][1]),
+        path_px=np.array(hair["path_px"], np.float32).reshape(-1, 2),
+        diameter_um=number("diameter_um"),
+        diameter_sd_um=number("diameter_sd_um"),
+        diameter_error_um=number("diameter_error_um"),
+        diameter_measured=hair["diameter_measured"],
+        length_um=number("length_um"),
+        pigment=number("pigment"),
+        hair_class=hair["class"] or "terminal",
+        class_probability=number("class_probability"),
+        unit=hair["unit"],
+        score=number("score"),
+        cut_by_frame=hair["cut_by_frame"],
+        crossed=hair["crossed"],
+        out_of_focus=hair["out_of_focus"],
+    )
+
+
 def _interval(interval: Interval | None) -> dict[str, float | None] | None:
     if interval is None:
         return None
     return {name: _rounded(getattr(interval, name), 1) for name in ("value", "low", "high")}
+
+
+def _interval_from(document: Mapping[str, float] | None) -> Interval | None:
+    return None if document is None else Interval(document["value"], document["low"], document["high"])
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

@@ -1,0 +1,39 @@
+"""Files that a person asked for: found out early whether they can be written, and written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from .errors import OutputNotWritable
+
+
+def check_folder(directory: Path) -> None:
+    """Make the folder where it is missing. Raises OutputNotWritable where nothing can be written in it."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputNotWritable(f"{directory}: {error.strerror}.") from error
+    check_writable(directory)
+
+
+def check_writable(directory: Path) -> None:
+    """Raises OutputNotWritable where no file can be made in the folder."""
+    try:
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise OutputNotWritable(f"{directory}: {error.strerror}.") from error
+
+
+def write(path: Path, data: bytes) -> None:
+    """All of it or nothing: the file appears under its name when it is complete. Raises OutputNotWritable."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
+    except OSError as error:
+        raise OutputNotWritable(f"{path}: {error.strerror}.") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
