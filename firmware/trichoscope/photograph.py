@@ -29,15 +29,13 @@ from .errors import (
     ScaleMissing,
     ScaleOutOfRange,
 )
-from .frame import Frame
+from .frame import SCALE_RANGE_UM_PER_PX, Frame
 
 T = TypeVar("T")
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
 OVERLAY_ENDING = "-overlay.png"
 """Of the pictures that `analyze` draws: they are passed over in folders."""
-SCALE_RANGE_UM_PER_PX = (0.5, 30.0)
-"""Finer is a laboratory microscope (12 MP would show 2 mm of skin); coarser, a 70 µm hair is 2 px wide."""
 MAX_PIXELS = 100_000_000
 """300 MB once decoded; eight times the reference sensor."""
 MAX_BYTES = 1_000_000_000
