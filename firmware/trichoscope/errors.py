@@ -63,7 +63,7 @@ TABLE: tuple[Row, ...] = (
         "Neither ai_edge_litert nor tflite_runtime can be imported.", "service"),
     Row(401, "OutputNotWritable", "The result cannot be saved there. Choose another folder.",
         "The output file or folder cannot be created or replaced, or the disk is full.", "retry"),
-    Row(601, "ScaleMissing", "The scale is missing: give it as --scale-um, in micrometres per pixel, or as --calibration.",
+    Row(601, "ScaleMissing", "The scale is missing: give it as --scale-um (micrometres per pixel) or --calibration.",
         "No scale was given. It is never guessed: resolution tags speak of paper, not of skin.", "retry"),
     Row(602, "ScaleOutOfRange", "The scale is impossible: it is given in micrometres per pixel, 0.5 to 30.",
         "Finer than 0.5 is a laboratory microscope; coarser than 30 a 70 µm hair is 2 px wide and cannot be traced.",
@@ -97,7 +97,8 @@ TABLE: tuple[Row, ...] = (
         "Thresholds in use lie from 20 (Van Neste's nano-hairs) to 60; above 100 nearly every hair would be vellus.",
         "retry"),
     Row(902, "OutputNameInvalid", "The output name does not fit its kind.",
-        "--json takes a name ending in .json, --csv one in .csv, so that no photograph is ever overwritten.", "retry"),
+        "--json takes a name ending in .json, --csv in .csv, --out in .toml: no photograph is ever overwritten.",
+        "retry"),
 )  # fmt: skip
 
 _ROWS = {row.name: row for row in TABLE}

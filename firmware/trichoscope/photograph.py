@@ -93,21 +93,27 @@ def read_photograph(path: Path, um_per_px: float) -> Frame:
     is impossible.
     """
     check_scale(um_per_px)
+    return Frame(pixels=read_pixels(path), um_per_px=um_per_px)
+
+
+def read_pixels(path: Path) -> NDArray[np.uint8]:
+    """One photograph whose scale nobody knows yet: height × width × 3, RGB.
+
+    Raises an error of family 2 (see errors.TABLE) where the file is not one whole picture.
+    """
     data = _read(path)
     if data.startswith(b"\xff\xd8\xff"):
-        pixels = _jpeg(data)
-    elif data.startswith(b"\x89PNG\r\n\x1a\n"):
-        pixels = _png(data)
-    elif data.startswith((b"II*\0", b"MM\0*")):
-        pixels = _tiff(data)
-    elif data.startswith(b"BM"):
-        pixels = _bmp(data)
-    else:
-        for magic, name in _UNREAD.items():
-            if magic in data[:12]:
-                raise PictureUnsupported(f"This is {name}.")
-        raise NotAPicture("" if data else "It is empty.")
-    return Frame(pixels=pixels, um_per_px=um_per_px)
+        return _jpeg(data)
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _png(data)
+    if data.startswith((b"II*\0", b"MM\0*")):
+        return _tiff(data)
+    if data.startswith(b"BM"):
+        return _bmp(data)
+    for magic, name in _UNREAD.items():
+        if magic in data[:12]:
+            raise PictureUnsupported(f"This is {name}.")
+    raise NotAPicture("" if data else "It is empty.")
 
 
 def _read(path: Path) -> bytes:

@@ -41,8 +41,11 @@ _DISTORTION_PRIOR = 0.02
 """Standard deviation of what a scope's lens does in the corner: steadies the fit where dots cover half the picture."""
 _GRADIENT_PRIOR = 0.01
 """The same of the change of scale from the centre to the corner, for ticks, which see little of it."""
-_UNSEEN_BY_TICKS = 0.0006
-"""Standard uncertainty, a share of the scale, of what one row does not show: distortion and foreshortening."""
+_UNSEEN_BY_DOTS = 0.0001
+"""Standard uncertainty, a share of the scale, of what the fit does not hold: a lens with more than one term of
+distortion. Rendered lenses with a second term of up to 0.2 % in the corner are off by as much."""
+_UNSEEN_BY_TICKS = 0.0012
+"""The same of what one row does not show: foreshortening, and distortion of up to 0.6 % in the corner."""
 _COVERAGE = 1.96  # of a 95 % interval
 _REDUCED_PX = 1600  # marks are searched for in a picture of at most this size and then measured in the whole one
 
@@ -94,7 +97,7 @@ def measure_dots(pixels: NDArray[np.uint8], pitch_um: float) -> Scale:
     residual_px = fit.residual_um / um_per_px
     if residual_px > REGULAR * pitch_px:
         raise TargetNotFound("There are dots, but they do not form an even grid.")
-    uncertainty = _COVERAGE * fit.standard_error(fit.um_per_px)
+    uncertainty = _COVERAGE * float(np.hypot(fit.standard_error(fit.um_per_px), _UNSEEN_BY_DOTS * um_per_px))
     perspective, stretch = fit.perspective_percent(), fit.stretch_percent()
     distortion = -100 * float(fit.parameters[8])
     if perspective > PERSPECTIVE_LIMIT:
@@ -239,9 +242,7 @@ def _blobs(small: Grey, window_px: float) -> tuple[Points, NDArray[np.float64]]:
     return blobs[like, :2], np.sqrt(blobs[like, 2] / np.pi)
 
 
-def _largest_grid(
-    centres: Points, radii: NDArray[np.float64], shape: tuple[int, int]
-) -> dict[tuple[int, int], int]:
+def _largest_grid(centres: Points, radii: NDArray[np.float64], shape: tuple[int, int]) -> dict[tuple[int, int], int]:
     """Column, row → number of the dot, of the largest square grid that grows from a few of the dots."""
     owner = np.zeros(shape, np.float32)
     for n, ((x, y), radius) in enumerate(zip(centres, radii, strict=True)):
@@ -301,6 +302,8 @@ def _dot_centres(grey: Grey, places: Points, pitch_px: float) -> tuple[Points, N
     height, width = grey.shape
     half = max(int(0.48 * pitch_px), 3)
     y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float32)
+    around = x**2 + y**2 > (0.92 * half) ** 2  # in the corners of the patch, farthest from all dots
+    plane = np.linalg.pinv(np.stack([np.ones_like(x), x, y], -1)[around])
     centres, seen = places.copy(), np.zeros(len(places), bool)
     for n in range(len(places)):
         for _ in range(2):
@@ -311,10 +314,12 @@ def _dot_centres(grey: Grey, places: Points, pitch_px: float) -> tuple[Points, N
             patch = grey[cy - half : cy + half + 1, cx - half : cx + half + 1].astype(np.float32)
             dx, dy = centres[n] - (cx, cy)
             r2 = (x - dx) ** 2 + (y - dy) ** 2
-            paper = float(np.median(patch[r2 > (0.9 * half) ** 2]))
-            dark = np.where(r2 < half**2, paper - patch, 0)
+            level, slope_x, slope_y = plane @ patch[around]
+            # a share of the light there: a centroid of mere differences leans to the brighter side
+            paper = np.maximum(level + slope_x * x + slope_y * y, 1)
+            dark = np.where(r2 < half**2, 1 - patch / paper, 0)
             # the outer quarter of the depth is left out: paper grain far from the dot has long levers
-            weight = np.maximum(dark - 0.25 * float(np.percentile(dark, 98)), 0)
+            weight = np.maximum(dark - 0.25 * float(dark.max()), 0)
             total = float(weight.sum())
             if total <= 0:
                 seen[n] = False
@@ -339,7 +344,7 @@ class _PlaneFit:
     size_px: tuple[int, int]
 
     @classmethod
-    def of(cls, places_px: Points, target_um: Points, size_px: tuple[int, int], pitch_um: float) -> _PlaneFit:
+    def of(cls, places_px: Points, target_um: NDArray[Any], size_px: tuple[int, int], pitch_um: float) -> _PlaneFit:
         centre, radius = (np.array(size_px) - 1) / 2, np.hypot(*size_px) / 2
         q = (places_px - centre) / radius
         # a dot half covered or a speck taken for one must not lead the first fit
@@ -440,19 +445,24 @@ class _Strokes:
     angles: NDArray[np.float64]
     lengths: NDArray[np.float64]
     widths: NDArray[np.float64]
+    whole: NDArray[np.bool_]
+    """Not cut by the border of the picture."""
 
     @classmethod
     def of(cls, grey: Grey) -> _Strokes:
         small, back = _reduced(grey)
+        height, width = small.shape
         rows = []
-        for _, moments in _dark_outlines(small, min(small.shape) / 15, 0.07):
+        for outline, moments in _dark_outlines(small, min(small.shape) / 15, 0.07):
             long, across, angle = _spread(moments)
             if long > 9 * across and long > 6:
                 x, y = moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
-                rows.append((x, y, angle, np.sqrt(12 * long), np.sqrt(12 * across)))
-        table = np.array(rows).reshape(-1, 5)
-        scale = float(back.mean())
-        return cls((table[:, :2] + 0.5) * back - 0.5, table[:, 2], table[:, 3] * scale, table[:, 4] * scale)
+                left, top, wide, high = cv2.boundingRect(outline)
+                whole = left > 0 and top > 0 and left + wide < width and top + high < height
+                rows.append((x, y, angle, np.sqrt(12 * long), np.sqrt(12 * across), whole))
+        table = np.array(rows).reshape(-1, 6)
+        places, sizes = (table[:, :2] + 0.5) * back - 0.5, table[:, 3:5] * back.mean()
+        return cls(places, table[:, 2], sizes[:, 0], sizes[:, 1], table[:, 5] > 0)
 
     def parallel(self, n: int) -> NDArray[np.int64]:
         """The strokes within 4° of the n-th."""
@@ -503,18 +513,20 @@ class _Row:
 
     def aligned(self) -> bool:
         """Whether the ticks' upper ends, lower ends or middles lie on one line, as those of a scale do."""
-        t = self.strokes.centres[self.members] @ self.along
-        half = self.strokes.lengths[self.members] / 2
+        whole = self.strokes.whole[self.members]
+        if whole.sum() < 4:
+            return False
+        index, members = self.index[whole], self.members[whole]
+        t = self.strokes.centres[members] @ self.along
+        half = self.strokes.lengths[members] / 2
         spreads = []
         for ends in (t - half, t, t + half):
-            off = ends - np.polyval(np.polyfit(self.index, ends, 1), self.index)
+            off = ends - np.polyval(np.polyfit(index, ends, 1), index)
             spreads.append(float(np.median(np.abs(off))))
         return min(spreads) < max(0.06 * float(np.median(2 * half)), 1.5)
 
 
-def _beside(
-    s: NDArray[np.float64], t: NDArray[np.float64], length: NDArray[np.float64], at: int
-) -> NDArray[np.int64]:
+def _beside(s: NDArray[np.float64], t: NDArray[np.float64], length: NDArray[np.float64], at: int) -> NDArray[np.int64]:
     """The strokes on the one side of a stroke that overlap with it by half of the shorter one, the nearest first."""
     overlap = np.minimum(t + length / 2, t[at] + length[at] / 2) - np.maximum(t - length / 2, t[at] - length[at] / 2)
     fits = (overlap > 0.5 * np.minimum(length, length[at])) & (s > s[at] + 2) & (length < 4 * length[at])
@@ -602,11 +614,11 @@ def _ridge(
     normal = x.T @ x
     prior = np.zeros((5, 5))
     for _ in range(2):
-        solution = np.linalg.solve(normal + prior, x.T @ s)
+        solution = np.asarray(np.linalg.solve(normal + prior, x.T @ s), np.float64)
         variance = float(((s - x @ solution) ** 2).mean())
         prior[2, 2] = variance * (radius_px / (_GRADIENT_PRIOR * pitch_px**2)) ** 2
         prior[4, 4] = variance * (radius_px / (_GRADIENT_PRIOR * pitch_px)) ** 2
-    return solution, np.linalg.inv(normal + prior), prior
+    return solution, np.asarray(np.linalg.inv(normal + prior), np.float64), prior
 
 
 def _tick_points(
@@ -632,9 +644,7 @@ def _tick_points(
     return np.concatenate(ks), np.concatenate(ss), np.concatenate(ts)
 
 
-def _middles(
-    profile: NDArray[np.float32], v: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _middles(profile: NDArray[np.float32], v: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Centroid of darkness of each row of (m, 2r + 1), over a background that is a slope, and where there is one."""
     edge = max(len(v) // 6, 1)
     left, right = profile[:, :edge].mean(1), profile[:, -edge:].mean(1)

@@ -128,8 +128,8 @@ def photograph_target(target: Dots | Ticks, view: View, scope: Scope, seed: int)
     columns = np.arange(scope.width_px, dtype=np.float64)
     for top in range(0, scope.height_px, 64):  # in strips: the geometry is exact, in double precision
         rows = np.arange(top, min(top + 64, scope.height_px), dtype=np.float64)
-        pixels = np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2)
-        x, y = view.on_target(pixels, size, scope.um_per_px).astype(np.float32).T
+        places = np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2)
+        x, y = view.on_target(places, size, scope.um_per_px).astype(np.float32).T
         ink = target.ink(x, y, scope.um_per_px).reshape(len(rows), -1, 1)
         light[top : top + 64] = ground + ink * (INK - ground)
     covered = round(view.cover_share * scope.width_px)
