@@ -41,11 +41,13 @@ _DISTORTION_PRIOR = 0.02
 """Standard deviation of what a scope's lens does in the corner: steadies the fit where dots cover half the picture."""
 _GRADIENT_PRIOR = 0.01
 """The same of the change of scale from the centre to the corner, for ticks, which see little of it."""
+_ROW_DISTORTION_PRIOR = 0.005
+"""The same of the displacement of the corners by the lens, for ticks."""
 _UNSEEN_BY_DOTS = 0.0001
 """Standard uncertainty, a share of the scale, of what the fit does not hold: a lens with more than one term of
 distortion. Rendered lenses with a second term of up to 0.2 % in the corner are off by as much."""
-_UNSEEN_BY_TICKS = 0.0012
-"""The same of what one row does not show: foreshortening, and distortion of up to 0.6 % in the corner."""
+_UNSEEN_BY_TICKS = 0.0007
+"""The same of what one row does not show: foreshortening, a tilt of 4° being 0.12 %, and the lens's second term."""
 _COVERAGE = 1.96  # of a 95 % interval
 _REDUCED_PX = 1600  # marks are searched for in a picture of at most this size and then measured in the whole one
 
@@ -85,13 +87,13 @@ def measure_dots(pixels: NDArray[np.uint8], pitch_um: float) -> Scale:
         raise TargetNotFound("No grid of dots was seen.")
     if pitch_px < MIN_PITCH_PX:
         raise TargetTooFine(f"The dots are {pitch_px:.1f} pixels apart; at least {MIN_PITCH_PX:.0f} are needed.")
+    places, seen = _dot_centres(grey, places, pitch_px)
+    places, index = places[seen], index[seen]
     if len(index) < MIN_DOTS or min(len(np.unique(index[:, axis])) for axis in (0, 1)) < MIN_ROWS:
         raise TargetTooSmall(
             f"{len(index)} dots were seen; {MIN_DOTS} are needed, in {MIN_ROWS} rows and {MIN_ROWS} columns."
         )
-    places, seen = _dot_centres(grey, places, pitch_px)
-    height, width = grey.shape
-    fit = _PlaneFit.of(places[seen], index[seen] * pitch_um, (width, height), pitch_um)
+    fit = _PlaneFit.of(places, index * pitch_um, (grey.shape[1], grey.shape[0]), pitch_um)
     um_per_px = fit.um_per_px(fit.parameters)
     _check_plausible(um_per_px, pitch_um)
     residual_px = fit.residual_um / um_per_px
@@ -559,14 +561,15 @@ def _walk(
 
 @dataclass(frozen=True, eq=False)
 class _RowFit:
-    """Where every tick crosses lines along the row: s = a + b k + c k² + t (e + g k).
+    """Where every tick crosses lines along the row: s (1 + d r²) = a + b k + c k² + t (e + g k).
 
-    s runs along the row, t along the ticks, both from the picture's centre; k is the number of the tick. c and g are
-    what perspective does to first order; at the centre of the picture they are gone.
+    s runs along the row, t along the ticks, both from the picture's centre; r is 1 in its corners; k is the number of
+    the tick. c and g are what perspective does to first order; at the centre of the picture they are gone. d is the
+    lens's distortion, of which a long row tells a little and the prior the rest.
     """
 
     spacing_px: float
-    """Of ticks at the centre of the picture."""
+    """Of ticks, mean over the picture."""
     spacing_error_px: float
     residual_px: float
     perspective_percent: float
@@ -582,15 +585,17 @@ class _RowFit:
         pitch = row.pitch_px
         used = np.ones(len(k), bool)
         for _ in range(3):
-            x = np.stack([np.ones_like(k), k, k * k, t, t * k], 1)
+            x = np.stack([np.ones_like(k), k, k * k, t, t * k, -s * (s**2 + t**2) / radius**2], 1)
             near, off = x[used], s[used]
             solution, inverse, prior = _ridge(near, off, pitch, radius)
             away = s - x @ solution
             used = np.abs(away) <= max(5 * float(np.median(np.abs(away))), 0.1)
-        _, b, c, _, g = solution
+        _, b, c, _, g, d = solution
         k_centre = -solution[0] / b
-        slope = np.array([0, 1, 2 * k_centre, 0, 0])
-        spacing = float(slope @ solution)
+        at_centre = b + 2 * c * k_centre
+        # distortion changes areas by 1 + 4 d r², of which r² is ⅓ in the mean over a rectangle
+        spacing = float(at_centre * (1 - 2 / 3 * d))
+        slope = np.array([0, 1, 2 * k_centre, 0, 0, -2 / 3 * at_centre])
         # the points of one tick share its error: the variance is summed tick by tick
         ticks = np.unique(k[used])
         scores = np.stack([(x * away[:, None])[used & (k == tick)].sum(0) for tick in ticks])
@@ -612,12 +617,13 @@ def _ridge(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Solution, inverse normal matrix and what the expectation of a small tilt adds to it."""
     normal = x.T @ x
-    prior = np.zeros((5, 5))
+    prior = np.zeros((6, 6))
     for _ in range(2):
         solution = np.asarray(np.linalg.solve(normal + prior, x.T @ s), np.float64)
         variance = float(((s - x @ solution) ** 2).mean())
         prior[2, 2] = variance * (radius_px / (_GRADIENT_PRIOR * pitch_px**2)) ** 2
         prior[4, 4] = variance * (radius_px / (_GRADIENT_PRIOR * pitch_px)) ** 2
+        prior[5, 5] = variance / _ROW_DISTORTION_PRIOR**2
     return solution, np.asarray(np.linalg.inv(normal + prior), np.float64), prior
 
 
