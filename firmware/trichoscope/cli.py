@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -26,11 +27,20 @@ from rich.table import Table
 from rich.text import Text
 
 from . import __version__, cli_records
-from .errors import MeasurementFailed, OutputNameInvalid, OutputNotWritable, ThresholdOutOfRange, TrichoscopeError
+from .errors import (
+    CalibrationUnreadable,
+    MeasurementFailed,
+    OutputNameInvalid,
+    OutputNotWritable,
+    ScaleGivenTwice,
+    ThresholdOutOfRange,
+    TrichoscopeError,
+)
 from .outputs import check_folder, check_writable, write
 
 if TYPE_CHECKING:
     from .frame import Frame
+    from .measurement.calibration import Calibration
 
 T = TypeVar("T")
 
@@ -86,7 +96,11 @@ def analyze(
     ],
     scale_um: Annotated[
         float | None,
-        typer.Option(help="Micrometres of skin per pixel, 0.5 to 30. Must be given: no tag of a file tells it."),
+        typer.Option(help="Micrometres of skin per pixel, 0.5 to 30: no tag of a file tells it. Or a calibration."),
+    ] = None,
+    calibration_path: Annotated[
+        Path | None,
+        typer.Option("--calibration", metavar="FILE.toml", help="The scale as `trichoscope calibrate` wrote it."),
     ] = None,
     threshold_um: Annotated[float, typer.Option(help="Hairs up to this apparent width are vellus, 20 to 100.")] = 40.0,
     json_path: Annotated[
@@ -107,9 +121,9 @@ def analyze(
 
     A photograph that cannot be read is reported and the others go on; the exit code is then 10 + the error's family.
     """
-    from .photograph import OVERLAY_ENDING, check_scale, find_photographs
+    from .photograph import OVERLAY_ENDING, find_photographs
 
-    um_per_px = check_scale(scale_um)
+    um_per_px, calibration = _known_scale(scale_um, calibration_path)
     low, high = THRESHOLD_RANGE_UM
     if not low <= threshold_um <= high:
         raise ThresholdOutOfRange(f"Got {threshold_um:g}.")
@@ -139,7 +153,7 @@ def analyze(
             failures.append(error)
             _complain(error)
 
-    for path, decoded in _with_progress(_decode_ahead(paths, um_per_px), len(paths), "Measuring"):
+    for path, decoded in _with_progress(_decode_ahead(paths, um_per_px, calibration), len(paths), "Measuring"):
         try:
             frame, decode_ms = decoded.result()
             started = time.perf_counter()
@@ -216,17 +230,82 @@ def render_(
     output.print(table)
 
 
+@app.command(name="calibrate", epilog="Example: trichoscope calibrate grid.jpg --target dots --pitch-um 500")
+def calibrate_(
+    photographs: Annotated[
+        list[Path], typer.Argument(metavar="PHOTO...", help="The target, once or more, as sharp as the scalp is to be.")
+    ],
+    target: Annotated[str, typer.Option(help="dots (a square grid) or ticks (a stage micrometer, an etched scale).")],
+    pitch_um: Annotated[float, typer.Option(help="Micrometres from one dot or tick to the next, 5 to 5000.")],
+    grey_card: Annotated[
+        Path | None, typer.Option(metavar="PHOTO", help="A plain grey card: exposure, colour gains, flat field.")
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="FILE.toml", help="Where the calibration is kept.")] = Path(
+        "calibration.toml"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Show every figure as JSON.")] = False,
+) -> None:
+    """Find how many micrometres a pixel shows, from photographs of a target of known pitch.
+
+    Focus and zoom must then stay as they are.
+    """
+    from .measurement.calibration import as_contract, calibrate, to_toml
+    from .photograph import read_pixels
+
+    if target not in ("dots", "ticks"):
+        raise typer.BadParameter(f"{target!r} is neither dots nor ticks.", param_hint="--target")
+    if out.suffix.lower() != ".toml":
+        raise OutputNameInvalid(f"{out} does not end in .toml.")
+    check_writable(out.parent)
+    grey = read_pixels(grey_card) if grey_card else None
+    now = datetime.now(UTC).replace(microsecond=0)
+    calibration = calibrate([read_pixels(path) for path in photographs], target, pitch_um, now, grey)  # type: ignore[arg-type]
+    write(out, to_toml(calibration).encode())
+    if as_json:
+        print(json.dumps(as_contract(calibration), allow_nan=False))
+        return
+    output.print(
+        f"{calibration.um_per_px:.4f} ± {calibration.uncertainty_um_per_px:.4f} µm per pixel (95 %), "
+        f"from {calibration.marks} {target}, until {calibration.expires_at:%Y-%m-%d}: {out}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for warning in calibration.warnings:
+        output.print(Text(warning))
+
+
+def _known_scale(scale_um: float | None, path: Path | None) -> tuple[float, Calibration | None]:
+    """The scale as it was given, or that of a calibration that is in date. Raises an error of family 6."""
+    from .measurement.calibration import from_toml
+    from .photograph import check_scale
+
+    if path is None:
+        return check_scale(scale_um), None
+    if scale_um is not None:
+        raise ScaleGivenTwice
+    try:
+        calibration = from_toml(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CalibrationUnreadable(f"{path}: {error}.") from error
+    calibration.check(datetime.now(UTC))
+    return calibration.um_per_px, calibration
+
+
 def _with_progress(steps: Iterable[T], total: int, doing: str) -> Iterable[T]:
     return track(steps, doing, total=total, console=diagnostics, transient=True, disable=not diagnostics.is_terminal)
 
 
-def _decode_ahead(paths: Sequence[Path], um_per_px: float) -> Iterator[tuple[Path, Future[tuple[Frame, float]]]]:
+def _decode_ahead(
+    paths: Sequence[Path], um_per_px: float, calibration: Calibration | None = None
+) -> Iterator[tuple[Path, Future[tuple[Frame, float]]]]:
     """Each photograph with its finished frame and the milliseconds it took; the next one is decoded meanwhile."""
     from .photograph import read_photograph
 
     def decode(path: Path) -> tuple[Frame, float]:
         started = time.perf_counter()
         frame = read_photograph(path, um_per_px)
+        if calibration:
+            calibration.check_size(frame.size_px)
         return frame, 1e3 * (time.perf_counter() - started)
 
     with ThreadPoolExecutor(max_workers=1) as background:

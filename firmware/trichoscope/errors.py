@@ -83,16 +83,42 @@ TABLE: tuple[Row, ...] = (
     Row(410, "ErasureIncomplete", "The patient is not completely erased. Erase again; if it stays, call service.",
         "The rows are gone or the next erasure removes them; files, log or unused pages were not proved clean.",
         "retry"),
-    Row(601, "ScaleMissing", "The scale is missing: give it as --scale-um, in micrometres per pixel.",
+    Row(601, "ScaleMissing", "The scale is missing: give it as --scale-um (micrometres per pixel) or --calibration.",
         "No scale was given. It is never guessed: resolution tags speak of paper, not of skin.", "retry"),
     Row(602, "ScaleOutOfRange", "The scale is impossible: it is given in micrometres per pixel, 0.5 to 30.",
         "Finer than 0.5 is a laboratory microscope; coarser than 30 a 70 µm hair is 2 px wide and cannot be traced.",
         "retry"),
+    Row(603, "TargetNotFound", "No calibration target is seen. Lay it flat under the scope, focus and try again.",
+        "No square grid of dark dots, or no row of dark parallel ticks that is even enough to be one.", "retry"),
+    Row(604, "TargetTooFine", "The marks of the target are too close together. Use a target with a larger pitch.",
+        "Fewer pixels between marks than the limit: they run together and beat with the pixels.", "retry"),
+    Row(605, "TargetTooSmall", "Too little of the target is seen. Fill the picture with it and try again.",
+        "Too few marks, or a scale more uncertain than the limit.", "retry"),
+    Row(606, "TargetTilted", "The target is tilted. Lay it flat against the scope and try again.",
+        "The scale differs across the picture or between directions by more than the limit.", "retry"),
+    Row(607, "TargetDistorted", "The lens bends the picture too much to give one scale.",
+        "Radial distortion in the corner beyond the limit: wrong or damaged optics.", "service"),
+    Row(608, "PitchImplausible", "The pitch does not fit this picture. Check the pitch printed on the target.",
+        "The scale would lie outside what an instrument for the scalp can have, or the pitch is not a length.",
+        "retry"),
+    Row(609, "TargetsDisagree", "The photographs of the target disagree. Leave focus and zoom alone and try again.",
+        "Their sizes differ, or their scales by more than the limit.", "retry"),
+    Row(610, "GreyCardUnusable", "The picture of the grey card cannot be used.",
+        "Too dark, too bright, of one colour, not plain, or lit too unevenly.", "retry"),
+    Row(611, "CalibrationUnreadable", "The calibration cannot be read. Calibrate again.",
+        "The file is missing, no calibration, of another format, or a value in it is impossible.", "retry"),
+    Row(612, "CalibrationExpired", "The calibration is out of date. Calibrate again.",
+        "Older than its days of validity, or dated in the future: then the clock is wrong.", "retry"),
+    Row(613, "CalibrationOfOtherSize", "The calibration is for pictures of another size. Calibrate for this size.",
+        "Width and height in pixels are not those of the calibration's photographs.", "retry"),
+    Row(614, "ScaleGivenTwice", "The scale is given twice. Give either --scale-um or --calibration.",
+        "Which of the two was meant is not guessed.", "retry"),
     Row(901, "ThresholdOutOfRange", "The vellus threshold is impossible: it is given in micrometres, 20 to 100.",
         "Thresholds in use lie from 20 (Van Neste's nano-hairs) to 60; above 100 nearly every hair would be vellus.",
         "retry"),
     Row(902, "OutputNameInvalid", "The output name does not fit its kind.",
-        "--json takes a name ending in .json, --csv one in .csv, so that no photograph is ever overwritten.", "retry"),
+        "--json takes a name ending in .json, --csv in .csv, --out in .toml: no photograph is ever overwritten.",
+        "retry"),
 )  # fmt: skip
 
 _ROWS = {row.name: row for row in TABLE}
@@ -220,6 +246,54 @@ class ScaleMissing(TrichoscopeError, ValueError):
 
 class ScaleOutOfRange(TrichoscopeError, ValueError):
     """No instrument for the scalp has this scale."""
+
+
+class TargetNotFound(TrichoscopeError, ValueError):
+    """The photograph shows no calibration target."""
+
+
+class TargetTooFine(TrichoscopeError, ValueError):
+    """The marks of the target are too few pixels apart."""
+
+
+class TargetTooSmall(TrichoscopeError, ValueError):
+    """The photograph shows too little of the target."""
+
+
+class TargetTilted(TrichoscopeError, ValueError):
+    """The target does not lie flat."""
+
+
+class TargetDistorted(TrichoscopeError, ValueError):
+    """The lens distorts the target too much."""
+
+
+class PitchImplausible(TrichoscopeError, ValueError):
+    """The pitch cannot be that of the target in the photograph."""
+
+
+class TargetsDisagree(TrichoscopeError, ValueError):
+    """Photographs of one target give different scales."""
+
+
+class GreyCardUnusable(TrichoscopeError, ValueError):
+    """The grey card is not photographed as it must be."""
+
+
+class CalibrationUnreadable(TrichoscopeError, ValueError):
+    """The file holds no calibration that can be used."""
+
+
+class CalibrationExpired(TrichoscopeError, ValueError):
+    """The calibration is older than it may be."""
+
+
+class CalibrationOfOtherSize(TrichoscopeError, ValueError):
+    """The calibration is not that of the photograph's size."""
+
+
+class ScaleGivenTwice(TrichoscopeError, ValueError):
+    """Both a scale and a calibration were given."""
 
 
 class ThresholdOutOfRange(TrichoscopeError, ValueError):

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+SCALE_RANGE_UM_PER_PX = (0.5, 30.0)
+"""Finer is a laboratory microscope (12 MP would show 2 mm of skin); coarser, a 70 µm hair is 2 px wide."""
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:

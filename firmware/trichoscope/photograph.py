@@ -29,15 +29,13 @@ from .errors import (
     ScaleMissing,
     ScaleOutOfRange,
 )
-from .frame import Frame
+from .frame import SCALE_RANGE_UM_PER_PX, Frame
 
 T = TypeVar("T")
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
 OVERLAY_ENDING = "-overlay.png"
 """Of the pictures that `analyze` draws: they are passed over in folders."""
-SCALE_RANGE_UM_PER_PX = (0.5, 30.0)
-"""Finer is a laboratory microscope (12 MP would show 2 mm of skin); coarser, a 70 µm hair is 2 px wide."""
 MAX_PIXELS = 100_000_000
 """300 MB once decoded; eight times the reference sensor."""
 MAX_BYTES = 1_000_000_000
@@ -100,20 +98,30 @@ def read_photograph(path: Path, um_per_px: float) -> Frame:
 
 def decode_photograph(data: bytes, um_per_px: float) -> Frame:
     """The content of a file, as `read_photograph` reads it; the scale was checked. Raises an error of family 2."""
+    return Frame(pixels=_pixels(data), um_per_px=um_per_px)
+
+
+def read_pixels(path: Path) -> NDArray[np.uint8]:
+    """One photograph whose scale nobody knows yet: height × width × 3, RGB.
+
+    Raises an error of family 2 (see errors.TABLE) where the file is not one whole picture.
+    """
+    return _pixels(_read(path))
+
+
+def _pixels(data: bytes) -> NDArray[np.uint8]:
     if data.startswith(b"\xff\xd8\xff"):
-        pixels = _jpeg(data)
-    elif data.startswith(b"\x89PNG\r\n\x1a\n"):
-        pixels = _png(data)
-    elif data.startswith((b"II*\0", b"MM\0*")):
-        pixels = _tiff(data)
-    elif data.startswith(b"BM"):
-        pixels = _bmp(data)
-    else:
-        for magic, name in _UNREAD.items():
-            if magic in data[:12]:
-                raise PictureUnsupported(f"This is {name}.")
-        raise NotAPicture("" if data else "It is empty.")
-    return Frame(pixels=pixels, um_per_px=um_per_px)
+        return _jpeg(data)
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _png(data)
+    if data.startswith((b"II*\0", b"MM\0*")):
+        return _tiff(data)
+    if data.startswith(b"BM"):
+        return _bmp(data)
+    for magic, name in _UNREAD.items():
+        if magic in data[:12]:
+            raise PictureUnsupported(f"This is {name}.")
+    raise NotAPicture("" if data else "It is empty.")
 
 
 def _read(path: Path) -> bytes:

@@ -113,7 +113,7 @@ def best_root_threshold(hairnet: Hairnet) -> float:
             traces = trace(replace(maps, root_threshold=threshold), frame.size_px)
             pairs.append((truth, [{"root_px": t.root_px, "path_px": t.path_px} for t in traces]))
     f1 = {threshold: score(pairs).f1 for threshold, pairs in found.items()}
-    return max(threshold for threshold in _GRID if f1[threshold] >= max(f1.values()) - F1_TO_SPARE)
+    return float(max(threshold for threshold in _GRID if f1[threshold] >= max(f1.values()) - F1_TO_SPARE))
 
 
 def card(sha256: str, made: dict[str, float], root_threshold: float, results: dict[str, float]) -> str:

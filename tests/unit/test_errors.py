@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trichoscope import cli, errors, photograph
+from trichoscope import cli, errors, frame
 
 PACKAGE = Path(errors.__file__).parent
 EXCEPTIONS = errors.TrichoscopeError.__subclasses__()
@@ -55,7 +55,7 @@ def test_a_message_has_number_words_and_detail() -> None:
 
 def test_ranges_in_the_words_are_those_in_the_code() -> None:
     for kind, (low, high) in (
-        (errors.ScaleOutOfRange, photograph.SCALE_RANGE_UM_PER_PX),
+        (errors.ScaleOutOfRange, frame.SCALE_RANGE_UM_PER_PX),
         (errors.ThresholdOutOfRange, cli.THRESHOLD_RANGE_UM),
     ):
         assert f"{low:g} to {high:g}" in kind().message

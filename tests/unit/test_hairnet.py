@@ -146,7 +146,7 @@ def test_roots_are_found_where_they_are(hairnet: Hairnet, photograph: Rendering)
     maps = hairnet.maps(Frame(photograph.pixels, photograph.um_per_px))
     true = np.array([hair.root_px for hair in photograph.hairs if not hair.hidden])
     heat = np.array([maps.root[tuple(np.round(maps.to_cells(root)[::-1]).astype(int))] for root in true])
-    assert np.mean(heat > maps.root_threshold) > 0.7
+    assert np.median(heat) > maps.root_threshold
     assert np.mean(maps.root > maps.root_threshold) < 0.02
 
 

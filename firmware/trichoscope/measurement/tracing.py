@@ -41,19 +41,24 @@ def find_peaks(heat: Floats, threshold: float) -> tuple[Floats, Floats]:
     The network answers with a Gaussian about the point; its logarithm is a parabola, so three cells
     a side place the peak between cells.
     """
-    # int8 maps have ties: a little more towards the lower right makes one of two equal cells the peak
-    tie = 1e-6 * (np.arange(heat.shape[1]) % 8 + 8 * (np.arange(heat.shape[0]) % 8)[:, None]).astype(np.float32)
-    ranked = heat + tie
-    ys, xs = np.nonzero((ranked >= cv2.dilate(ranked, np.ones((5, 5), np.uint8))) & (heat >= threshold))
-    padded = np.log(np.clip(np.pad(heat, 1, mode="edge"), 1e-3, 1))
+    highest = cv2.dilate(heat, np.ones((5, 5), np.uint8))
+    ys, xs = np.nonzero((heat >= highest) & (heat >= threshold))
+    # int8 maps have ties: of equal cells that see each other the first in reading order is the peak
+    beside = (np.abs(xs[:, None] - xs) <= 2) & (np.abs(ys[:, None] - ys) <= 2)
+    first = ~np.tril(beside, -1).any(1)
+    ys, xs = ys[first], xs[first]
+    rows, columns = np.clip(ys, 1, heat.shape[0] - 2), np.clip(xs, 1, heat.shape[1] - 2)
+
+    def log(row: NDArray[np.intp], column: NDArray[np.intp]) -> Floats:
+        return np.asarray(np.log(np.clip(heat[row, column], 1e-3, 1)), np.float32)
 
     def vertex(before: Floats, here: Floats, after: Floats) -> Floats:
         curvature = np.minimum(before - 2 * here + after, -1e-3)
-        return np.asarray(np.clip(0.5 * (before - after) / curvature, -0.5, 0.5))
+        return np.asarray(np.clip(0.5 * (before - after) / curvature, -0.5, 0.5), np.float32)
 
-    here = padded[ys + 1, xs + 1]
-    dx = vertex(padded[ys + 1, xs], here, padded[ys + 1, xs + 2])
-    dy = vertex(padded[ys, xs + 1], here, padded[ys + 2, xs + 1])
+    here = log(ys, xs)
+    dx = np.where(columns == xs, vertex(log(ys, columns - 1), here, log(ys, columns + 1)), 0)
+    dy = np.where(rows == ys, vertex(log(rows - 1, xs), here, log(rows + 1, xs)), 0)
     return np.stack([xs + dx, ys + dy], 1).astype(np.float32), heat[ys, xs]
 
 
