@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -107,13 +109,30 @@ def _way_along(points: Floats, maps: Maps, rooted: bool) -> Floats:
     weight = weight[..., None]
     axis = _axis((weight * maps.orientation[y, x]).sum(1))
     ahead = (weight * away).sum(1)  # the shaft lies on one side of its end
-    return axis * np.where((axis * ahead).sum(1, keepdims=True) < 0, np.float32(-1), np.float32(1))
+    return _towards(axis, ahead)
 
 
 def _axis(orientation: Floats) -> Floats:
     """(n, 2) unit vectors of either sign from (n, 2) cosine and sine of twice their angle."""
     angle = 0.5 * np.arctan2(orientation[:, 1], orientation[:, 0])
     return np.stack([np.cos(angle), np.sin(angle)], 1).astype(np.float32)
+
+
+def _towards(axis: Floats, way: Floats) -> Floats:
+    """The axes (n, 2) with the sign that points the given way."""
+    return axis * np.where((axis * way).sum(1, keepdims=True) < 0, np.float32(-1), np.float32(1))
+
+
+def _under(path: Floats, plane: NDArray[Any]) -> NDArray[Any]:
+    """What a map holds in the cell of each point of a path."""
+    height, width = plane.shape[:2]
+    x, y = np.clip(np.round(path).astype(int), 0, (width - 1, height - 1)).T
+    return np.asarray(plane[y, x])
+
+
+def _paint(plane: NDArray[np.uint8], paths: list[Floats], thickness: int) -> None:
+    """Set the cells on paths to 1."""
+    cv2.polylines(plane, [np.round(path * 16).astype(np.int32) for path in paths], False, 1, thickness, cv2.LINE_8, 4)
 
 
 def _follow(
@@ -151,7 +170,7 @@ def _follow(
         shift = np.where(on_shaft, PULL * (weight * sideways).sum(1), 0.0)
         ahead = ahead + shift[:, None].astype(np.float32) * across
         axis = _axis((weight[..., None] * seen[..., 1:3]).sum(1))
-        mapped = axis * np.where((axis * along).sum(1, keepdims=True) < 0, np.float32(-1), np.float32(1))
+        mapped = _towards(axis, along)
         trust = np.where(on_shaft, TRUST, 0.0)[:, None].astype(np.float32)
         position[walking] = ahead
         heading[walking] = _unit((1 - trust) * _unit(ahead - here) + trust * mapped)
@@ -178,10 +197,8 @@ def _beside_another(paths: list[Floats], widths_um: Floats, size: tuple[int, int
     for order in (range(len(paths)), reversed(range(len(paths)))):
         painted = np.zeros(size[::-1], np.uint8)
         for i in order:
-            at = np.clip(np.round(paths[i]).astype(int), 0, np.array(size) - 1)
-            touched[i] |= painted[at[:, 1], at[:, 0]] > 0
-            thickness = max(1, round((float(widths_um[i]) + 50.0) / CELL_UM))
-            cv2.polylines(painted, [np.round(paths[i] * 16).astype(np.int32)], False, 1, thickness, cv2.LINE_8, 4)
+            touched[i] |= _under(paths[i], painted) > 0
+            _paint(painted, [paths[i]], max(1, round((float(widths_um[i]) + 50.0) / CELL_UM)))
     return touched
 
 
@@ -190,16 +207,13 @@ def _of_another(paths: list[Floats], score: Floats, size: tuple[int, int]) -> ND
     painted = np.zeros(size[::-1], np.uint8)
     another = np.zeros(len(paths), bool)
     for i in np.argsort(-score, kind="stable"):
-        at = np.clip(np.round(paths[i][:FIRST_STEPS]).astype(int), 0, np.array(size) - 1)
-        another[i] = len(at) > 1 and painted[at[:, 1], at[:, 0]].mean() >= SHARED_PATH
+        another[i] = len(paths[i]) > 1 and _under(paths[i][:FIRST_STEPS], painted).mean() >= SHARED_PATH
         if not another[i]:
-            cv2.polylines(painted, [np.round(paths[i] * 16).astype(np.int32)], False, 1, 2, cv2.LINE_8, 4)
+            _paint(painted, [paths[i]], 2)
     return another
 
 
-def _from_tips(
-    maps: Maps, known: list[Floats], size: tuple[int, int]
-) -> tuple[list[Floats], Floats]:
+def _from_tips(maps: Maps, known: list[Floats], size: tuple[int, int]) -> tuple[list[Floats], Floats]:
     """Hairs whose root hides beside another's: walked back from tips that no known path explains.
 
     A hair has one tip, so a tip with a stretch of shaft of its own belongs to a hair of its own, even where
@@ -214,12 +228,11 @@ def _from_tips(
         return [], probability
     walks, left = _follow(tips, _way_along(tips, maps, rooted=False), maps, maps.root, maps.root_threshold)
     owned = np.zeros(size[::-1], np.uint8)
-    cv2.polylines(owned, [np.round(path * 16).astype(np.int32) for path in known], False, 1, 2, cv2.LINE_8, 4)
+    _paint(owned, known, 2)
     paths, scores = [], []
     for walk, gone, score in zip(walks, left, probability, strict=True):
-        at = np.clip(np.round(walk).astype(int), 0, np.array(size) - 1)
-        own_um = int((owned[at[:, 1], at[:, 0]] == 0).sum()) * STEP_CELLS * CELL_UM
-        to_root = maps.to_root_um[at[:, 1], at[:, 0]] / CELL_UM
+        own_um = int((_under(walk, owned) == 0).sum()) * STEP_CELLS * CELL_UM
+        to_root = _under(walk, maps.to_root_um) / CELL_UM
         arrived = np.flatnonzero(np.hypot(to_root[:, 0], to_root[:, 1]) < ARRIVAL_CELLS)
         if gone or own_um < OWN_SHAFT_UM or not len(arrived) or arrived[0] < 3:
             continue
@@ -237,8 +250,9 @@ def trace(maps: Maps, size_px: tuple[int, int]) -> list[Trace]:
     steps = np.array([len(p) - 1 for p in paths], int)
     keep = (steps * STEP_CELLS * CELL_UM >= MIN_LENGTH_UM) | (left & (steps > 0))
     keep &= ~_of_another(paths, score, cells)
-    more, more_score = _from_tips(maps, [path for path, kept in zip(paths, keep, strict=True) if kept], cells)
-    paths = [path for path, kept in zip(paths, keep, strict=True) if kept] + more
+    paths = [path for path, kept in zip(paths, keep, strict=True) if kept]
+    more, more_score = _from_tips(maps, paths, cells)
+    paths += more
     score, left = np.concatenate([score[keep], more_score]), np.concatenate([left[keep], np.zeros(len(more), bool)])
 
     width_px, height_px = size_px
@@ -255,6 +269,4 @@ def trace(maps: Maps, size_px: tuple[int, int]) -> list[Trace]:
 
 def _width_along(path: Floats, maps: Maps) -> float:
     """Median of the network's width on a path, the first 25 µm at the root left out."""
-    height, width = maps.root.shape
-    at = np.clip(np.round(path[1:]).astype(int), 0, (width - 1, height - 1))
-    return float(np.median(maps.width_um[at[:, 1], at[:, 0]]))
+    return float(np.median(_under(path[1:], maps.width_um)))
