@@ -1,0 +1,1 @@
+"""What has wires: cameras, panel, screen, health."""

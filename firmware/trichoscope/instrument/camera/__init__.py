@@ -1,0 +1,30 @@
+"""Cameras: one small protocol, four drivers chosen by name, each in a process of its own."""
+
+from .choice import make_camera
+from .process import CameraProcess, Deadlines, SimulatedProcess
+from .protocol import Camera, Photograph
+from .settings import (
+    CameraSettings,
+    CsiSettings,
+    Fault,
+    PhotographsSettings,
+    Probe,
+    SimulatedSettings,
+    UsbSettings,
+)
+
+__all__ = [
+    "Camera",
+    "CameraProcess",
+    "CameraSettings",
+    "CsiSettings",
+    "Deadlines",
+    "Fault",
+    "Photograph",
+    "PhotographsSettings",
+    "Probe",
+    "SimulatedProcess",
+    "SimulatedSettings",
+    "UsbSettings",
+    "make_camera",
+]
