@@ -76,7 +76,8 @@ def events(folder: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def test_what_was_saved_comes_back_whole(store: Store) -> None:
-    for given in (capture(), REFUSED, capture(um_per_px=None, calibration_id=None, throttling=None)):
+    visit = capture(study_uid="2.25.17", accession_number="A7", light="polarised")
+    for given in (capture(), visit, REFUSED, capture(um_per_px=None, calibration_id=None, throttling=None)):
         kept = store.save(PHOTOGRAPH, given)
         assert store.capture(kept.sequence) == kept
         assert kept.capture == given
@@ -220,7 +221,33 @@ def test_an_older_database_opens_with_all_it_holds(
     with Store(tmp_path, clock) as store:
         assert store.capture(kept.sequence) == kept
         assert store.check() == []
-    assert events(tmp_path)[-1] == ("migrated", {"from": 1, "to": 2})
+    assert events(tmp_path)[-1] == ("migrated", {"from": len(schema.MIGRATIONS) - 1, "to": len(schema.MIGRATIONS)})
+
+
+def test_a_database_of_schema_1_opens_and_its_captures_keep_their_digest(tmp_path: Path, clock: SetClock) -> None:
+    (tmp_path / PHOTOGRAPHS).mkdir()
+    (tmp_path / PHOTOGRAPHS / f"{'a' * 32}.jpg").write_bytes(PHOTOGRAPH)
+    row = (
+        1, "a" * 32, "P-000017", "vertex", "ab", NOON.isoformat(), 1, 40.0, 2.77, "c1", "hairnet", "ab", "1.2.3", None,
+        "cd", len(PHOTOGRAPH), '{"counts":{}}', "[]",
+    )  # fmt: skip
+    db = sqlite3.connect(tmp_path / DATABASE)
+    with db:
+        for statement in schema.MIGRATIONS[0]:
+            db.execute(statement)
+        db.execute(f"INSERT INTO capture VALUES ({', '.join('?' * len(row))})", row)
+        db.execute("INSERT INTO hairs VALUES (1, '[]')")
+        detail = {"capture": 1, "digest": audit.digest((*row, "[]"))}  # as schema 1 made it
+        audit.append(db, Instant(NOON, True), by="ab", event="captured", detail=detail)
+        db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    with Store(tmp_path, clock) as store:
+        (old,) = store.captures()
+        assert (old.capture.light, old.capture.study_uid, old.set_aside) == (None, None, False)
+        assert store.check() == []
+        store._db().execute("UPDATE capture SET light = 'white'")
+        assert store.check() == ["Capture 1 was changed."]
 
 
 def test_a_migration_that_fails_changes_nothing(
@@ -356,6 +383,7 @@ def test_tampering_with_the_trail_is_found(store: Store, tampering: str, row: in
         "UPDATE capture SET reading = replace(reading, '2', '3') WHERE sequence = 2",
         "UPDATE hairs SET document = replace(document, '71.5', '71.6') WHERE capture = 2",
         "DELETE FROM hairs WHERE capture = 2",
+        "UPDATE capture SET light = 'white' WHERE sequence = 2",
     ],
 )
 def test_a_capture_that_was_changed_afterwards_is_found(store: Store, tampering: str) -> None:
@@ -363,6 +391,31 @@ def test_a_capture_that_was_changed_afterwards_is_found(store: Store, tampering:
         store.save(PHOTOGRAPH, capture())
     store._db().execute(tampering)
     assert store.check() == ["Capture 2 was changed."]
+
+
+# Setting aside
+
+
+def test_a_capture_set_aside_stays_and_the_audit_says_who(store: Store, tmp_path: Path) -> None:
+    kept = store.save(PHOTOGRAPH, capture())
+    for _ in range(2):
+        store.set_aside(kept.sequence, by="ab")
+    assert store.captures() == [replace(kept, set_aside=True, capture=store.captures()[0].capture)]
+    assert store.photograph(kept) == PHOTOGRAPH
+    assert [event for event in events(tmp_path) if event[0] == "set_aside"] == [("set_aside", {"capture": 1})]
+    assert store.check() == []
+    with pytest.raises(errors.CaptureUnknown):
+        store.set_aside(2, by="ab")
+
+
+@pytest.mark.parametrize("flag", [0, 1])
+def test_setting_aside_behind_the_trail_is_found(store: Store, flag: int) -> None:
+    store.save(PHOTOGRAPH, capture())
+    if not flag:
+        store.set_aside(1, by="ab")
+    assert store.check() == []
+    store._db().execute(f"UPDATE capture SET set_aside = {flag}")
+    assert store.check() == ["Capture 1 was changed."]
 
 
 # Erasing

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
+
+Light = Literal["white", "polarised"]
+"""What lit the skin: the plain ring, or the ring behind crossed polarisers, which take the shine away."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,12 @@ class Capture:
     """As `measurement.reading.to_contract` writes it. Captures that were listed have it without its `hairs`."""
     reasons: tuple[str, ...] = ()
     """Why there is no reading, in the clinician's words."""
+    study_uid: str | None = None
+    """The visit: a DICOM UID, the worklist's or one made when the patient was chosen. None before schema 2."""
+    accession_number: str | None = None
+    """The clinic's number of what was ordered, where its worklist gave one."""
+    light: Light | None = None
+    """None before schema 2."""
 
     def __post_init__(self) -> None:
         if (self.reading is None) == (not self.reasons):
@@ -56,3 +65,5 @@ class Kept:
     photograph_sha256: str
     photograph_bytes: int
     capture: Capture
+    set_aside: bool = False
+    """Retaken: kept for the record, and in no average."""

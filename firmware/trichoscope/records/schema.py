@@ -58,6 +58,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'audit is append-only'); END",
         "CREATE TRIGGER audit_is_final BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'audit is append-only'); END",
     ),
+    (
+        # A capture that was retaken stays, with its photograph: `set_aside` is all of it that may change afterwards.
+        "ALTER TABLE capture ADD COLUMN set_aside INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE capture ADD COLUMN study_uid TEXT",
+        "ALTER TABLE capture ADD COLUMN accession_number TEXT",
+        "ALTER TABLE capture ADD COLUMN light TEXT",
+    ),
 )
 """Schema n is the first n of these."""
 

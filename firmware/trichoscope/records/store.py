@@ -52,7 +52,11 @@ _COLUMNS = (
     "patient", "site", "operator", "taken_at", "clock_trusted", "threshold_um", "um_per_px", "calibration_id",
     "model_name", "model_sha256", "firmware_version", "throttling",
 )  # fmt: skip
-_ROW = ("sequence", "id", *_COLUMNS, "photograph_sha256", "photograph_bytes", "reading", "reasons")
+_DIGESTED = ("sequence", "id", *_COLUMNS, "photograph_sha256", "photograph_bytes", "reading", "reasons")
+"""The row of schema 1. Its order is part of every digest in the audit."""
+_ADDED = ("study_uid", "accession_number", "light")
+"""Of schema 2: digested too where any is there, so that older captures keep their digest."""
+_ROW = (*_DIGESTED, *_ADDED, "set_aside")
 _SELECT = f"SELECT {', '.join(_ROW)} FROM capture"
 
 log = logging.getLogger(__name__)
@@ -167,6 +171,21 @@ class Store:
             hairs = db.execute("SELECT document FROM hairs WHERE capture = ?", (sequence,)).fetchone()
             return _kept(row, hairs[0] if hairs else None)
 
+    def set_aside(self, sequence: int, *, by: str) -> None:
+        """Mark a capture as retaken; repeating it changes nothing. Raises CaptureUnknown, or another of family 4."""
+        try:
+            with self._transaction() as db:
+                row = db.execute("SELECT set_aside FROM capture WHERE sequence = ?", (sequence,)).fetchone()
+                if row is None:
+                    raise CaptureUnknown(f"There is no capture {sequence}.")
+                if not row[0]:
+                    db.execute("UPDATE capture SET set_aside = 1 WHERE sequence = ?", (sequence,))
+                    self._note(db, "set_aside", {"capture": sequence}, by=by)
+        except TrichoscopeError:
+            raise
+        except (OSError, sqlite3.Error) as error:
+            raise _numbered(error) from error
+
     def photograph(self, kept: Kept) -> bytes:
         """The photograph's bytes as they were saved. Raises RecordsDamaged where they are not."""
         try:
@@ -188,21 +207,25 @@ class Store:
     def erase(self, patient: str, *, by: str) -> Erasure:
         """Erase a patient's captures and photographs, and prove it.
 
-        The deleted rows are overwritten, the log is emptied, and the bytes of both are searched for the patient's code
-        and the ids of the captures. Where SQLite left a trace in the unused part of a page, the database is written
-        anew. The audit keeps the numbers of the captures. What a memory card holds in cells it no longer uses is out of
-        reach: the card is to be encrypted. May be repeated. Raises ErasureIncomplete, or another error of family 4.
+        The deleted rows are overwritten, the log is emptied, and the bytes of both are searched for the patient's code,
+        the ids of the captures and the numbers of the visits. Where SQLite left a trace in the unused part of a page,
+        the database is written anew. The audit keeps the numbers of the captures. What a memory card holds in cells it
+        no longer uses is out of reach: the card is to be encrypted. May be repeated. Raises ErasureIncomplete, or
+        another error of family 4.
         """
         try:
             with self._transaction() as db:
-                rows = db.execute("SELECT sequence, id FROM capture WHERE patient = ?", (patient,)).fetchall()
+                rows = db.execute(
+                    "SELECT sequence, id, study_uid, accession_number FROM capture WHERE patient = ?", (patient,)
+                ).fetchall()
                 sequences, ids = tuple(row[0] for row in rows), [row[1] for row in rows]
+                visits = {text for row in rows for text in row[2:] if text}
                 db.execute("DELETE FROM capture WHERE patient = ?", (patient,))
                 self._note(db, "erased", {"captures": sequences}, by=by)
             # A crash before this line leaves photographs without a row: the next opening removes them.
             photographs.remove(self._photographs, (identity + photographs.ENDING for identity in ids))
             self._empty_log()
-            traced = any(self._holds(text) for text in (patient, *ids))
+            traced = any(self._holds(text) for text in (patient, *ids, *visits))
             if traced:
                 self._db().execute("VACUUM")
                 self._empty_log()
@@ -224,9 +247,10 @@ class Store:
             digests = dict(
                 db.execute("SELECT detail ->> 'capture', detail ->> 'digest' FROM audit WHERE event = 'captured'")
             )
-            rows = db.execute("SELECT sequence, id, photograph_bytes FROM capture ORDER BY sequence").fetchall()
-            for sequence, identity, size in rows:
-                if digests.get(sequence) != _digest(db, sequence):
+            retaken = {row[0] for row in db.execute("SELECT detail ->> 'capture' FROM audit WHERE event = 'set_aside'")}
+            rows = db.execute("SELECT sequence, id, photograph_bytes, set_aside FROM capture ORDER BY sequence")
+            for sequence, identity, size, set_aside in rows.fetchall():
+                if digests.get(sequence) != _digest(db, sequence) or bool(set_aside) != (sequence in retaken):
                     problems.append(f"Capture {sequence} was changed.")
                 path = photographs.path_of(self._photographs, identity)
                 if not path.exists() or path.stat().st_size != size:
@@ -368,7 +392,7 @@ def _insert(db: sqlite3.Connection, kept: Kept) -> Kept:
     reading = dict(capture.reading) if capture.reading is not None else None
     hairs = reading.pop("hairs", []) if reading is not None else []
     values = {
-        **{column: getattr(capture, column) for column in _COLUMNS},
+        **{column: getattr(capture, column) for column in (*_COLUMNS, *_ADDED)},
         "id": kept.id,
         "taken_at": capture.taken_at.isoformat(),
         "photograph_sha256": kept.photograph_sha256,
@@ -392,23 +416,31 @@ def _kept(row: tuple[Any, ...], hairs: str | None = None) -> Kept:
     if reading is not None and hairs is not None:
         reading["hairs"] = json.loads(hairs)
     capture = Capture(
-        **{column: values[column] for column in _COLUMNS if column not in ("taken_at", "clock_trusted")},
+        **{column: values[column] for column in (*_COLUMNS, *_ADDED) if column not in ("taken_at", "clock_trusted")},
         taken_at=datetime.fromisoformat(values["taken_at"]),
         clock_trusted=bool(values["clock_trusted"]),
         reading=reading,
         reasons=tuple(json.loads(values["reasons"])),
     )
-    return Kept(values["sequence"], values["id"], values["photograph_sha256"], values["photograph_bytes"], capture)
+    return Kept(
+        values["sequence"],
+        values["id"],
+        values["photograph_sha256"],
+        values["photograph_bytes"],
+        capture,
+        bool(values["set_aside"]),
+    )
 
 
 def _digest(db: sqlite3.Connection, sequence: int) -> str:
     """Of a capture's rows as they are stored: the audit holds it, so that a changed reading is seen."""
     row = db.execute(
-        f"SELECT {', '.join(_ROW)}, document FROM capture LEFT JOIN hairs ON hairs.capture = sequence"
-        " WHERE sequence = ?",
+        f"SELECT {', '.join((*_DIGESTED, 'document', *_ADDED))} FROM capture"
+        " LEFT JOIN hairs ON hairs.capture = sequence WHERE sequence = ?",
         (sequence,),
     ).fetchone()
-    return audit.digest(row)
+    older, added = row[: -len(_ADDED)], row[-len(_ADDED) :]
+    return audit.digest(row if any(value is not None for value in added) else older)
 
 
 def _dump(document: Any) -> str:
