@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "photograph": {"errors", "frame"},
     "clock": set(),
     "records": {"errors", "clock"},
-    "instrument": {"errors", "frame", "photograph", "simulation"},
+    "instrument": {"errors", "frame", "measurement", "photograph", "simulation"},
     "outputs": {"errors"},
     "cli_records": {"clock", "errors", "measurement", "outputs", "photograph", "records"},
     "cli": {"cli_records", "errors", "frame", "measurement", "outputs", "photograph", "simulation"},
