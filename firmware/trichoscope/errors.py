@@ -53,6 +53,8 @@ TABLE: tuple[Row, ...] = (
         "No file of the folder itself has a name ending in a format that is read.", "retry"),
     Row(208, "MeasurementFailed", "The photograph could not be measured. Please report this fault.",
         "An exception nobody foresaw; the log has the traceback.", "service"),
+    Row(209, "ReadingsMissing", "Not every press gave a reading.",
+        "A run with a given number of presses ended with fewer readings kept; the log has the reasons.", "retry"),
     Row(301, "ModelMissing", "The program is incomplete. Install it again.",
         "The model file or its card is missing or cannot be opened.", "service"),
     Row(302, "ModelChanged", "The program is damaged. Install it again.",
@@ -113,12 +115,33 @@ TABLE: tuple[Row, ...] = (
         "Width and height in pixels are not those of the calibration's photographs.", "retry"),
     Row(614, "ScaleGivenTwice", "The scale is given twice. Give either --scale-um or --calibration.",
         "Which of the two was meant is not guessed.", "retry"),
+    Row(701, "UnderVoltage", "The power supply is too weak. Use the instrument's own supply.",
+        "The Raspberry Pi's firmware sees less than 4.63 V, now or since the start: writing to the card is at risk.",
+        "service"),
+    Row(702, "TooHot", "The instrument is hot and slows down. Let it cool and keep its openings free.",
+        "80 °C or more, or the firmware lowered the clock.", "retry"),
+    Row(703, "ClockUntrusted", "The clock may be wrong: dates are marked as not trusted. Readings are not touched.",
+        "Neither the network nor a battery-backed clock has set the time since the start.", "service"),
+    Row(704, "BatteryLow", "The battery is nearly empty. Connect the charger.",
+        "15 % or less by the fuel gauge, and no charger.", "retry"),
     Row(901, "ThresholdOutOfRange", "The vellus threshold is impossible: it is given in micrometres, 20 to 100.",
         "Thresholds in use lie from 20 (Van Neste's nano-hairs) to 60; above 100 nearly every hair would be vellus.",
         "retry"),
     Row(902, "OutputNameInvalid", "The output name does not fit its kind.",
         "--json takes a name ending in .json, --csv in .csv, --out in .toml: no photograph is ever overwritten.",
         "retry"),
+    Row(903, "ConfigUnreadable", "The configuration cannot be read.",
+        "The file is missing, may not be read, or is not TOML.", "service"),
+    Row(904, "ConfigInvalid", "The configuration is wrong.",
+        "Unknown keys or impossible values, all of them listed; nothing was started.", "service"),
+    Row(905, "PinMapInvalid", "The program is damaged. Install it again.",
+        "hardware/pins.toml is missing, or a signal is missing in it or a line is used twice.", "service"),
+    Row(906, "PanelMissing", "The button and the lights do not answer. Call service.",
+        "The GPIO lines cannot be opened: no permission, in use by another program, or not a Raspberry Pi.", "service"),
+    Row(907, "InstrumentNotInstalled", "The program was installed without its instrument. Install trichoscope[device].",
+        "A package of the extra `device` cannot be imported.", "service"),
+    Row(908, "ProgramFailed", "The instrument met a fault of its own. Nothing that was kept is lost. Please report it.",
+        "An exception nobody foresaw; the log has the traceback.", "restart"),
 )  # fmt: skip
 
 _ROWS = {row.name: row for row in TABLE}
@@ -182,6 +205,10 @@ class NoPictures(TrichoscopeError, FileNotFoundError):
 
 class MeasurementFailed(TrichoscopeError, RuntimeError):
     """A fault of the program on one photograph."""
+
+
+class ReadingsMissing(TrichoscopeError, RuntimeError):
+    """Fewer readings were kept than were asked for."""
 
 
 class ModelMissing(TrichoscopeError, FileNotFoundError):
@@ -296,9 +323,49 @@ class ScaleGivenTwice(TrichoscopeError, ValueError):
     """Both a scale and a calibration were given."""
 
 
+class UnderVoltage(TrichoscopeError, RuntimeError):
+    """The power supply is too weak."""
+
+
+class TooHot(TrichoscopeError, RuntimeError):
+    """The board is too hot to run at full speed."""
+
+
+class ClockUntrusted(TrichoscopeError, RuntimeError):
+    """Nothing stands behind the time."""
+
+
+class BatteryLow(TrichoscopeError, RuntimeError):
+    """The battery is nearly empty."""
+
+
 class ThresholdOutOfRange(TrichoscopeError, ValueError):
     """No vellus threshold in use is near this one."""
 
 
 class OutputNameInvalid(TrichoscopeError, ValueError):
     """The name of an output file does not end as its kind does."""
+
+
+class ConfigUnreadable(TrichoscopeError, OSError):
+    """The file of the configuration cannot be read."""
+
+
+class ConfigInvalid(TrichoscopeError, ValueError):
+    """The configuration asks for what is not possible."""
+
+
+class PinMapInvalid(TrichoscopeError, ValueError):
+    """The pin map cannot be used."""
+
+
+class PanelMissing(TrichoscopeError, OSError):
+    """Button and lights cannot be opened."""
+
+
+class InstrumentNotInstalled(TrichoscopeError, ImportError):
+    """What only the instrument needs is not installed."""
+
+
+class ProgramFailed(TrichoscopeError, RuntimeError):
+    """A fault of the program."""
