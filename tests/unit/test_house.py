@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clock": set(),
     "records": {"errors", "clock"},
     "instrument": {"errors", "frame", "measurement", "photograph", "simulation"},
+    "config": {"clinic", "errors", "instrument"},
     "outputs": {"errors"},
     "cli_records": {"clock", "errors", "measurement", "outputs", "photograph", "records"},
     "cli": {"cli_records", "errors", "frame", "measurement", "outputs", "photograph", "simulation"},
