@@ -19,26 +19,7 @@ from rich.text import Text
 from .clock import SystemClock
 from .errors import CaptureUnknown
 from .outputs import check_folder, write
-from .records import Kept, Store
-
-FIGURES = {
-    "hairs": ("counts", "total"),
-    "terminal": ("counts", "terminal"),
-    "vellus": ("counts", "vellus"),
-    "density_per_cm2": ("density_per_cm2", "total", "value"),
-    "density_low_per_cm2": ("density_per_cm2", "total", "low"),
-    "density_high_per_cm2": ("density_per_cm2", "total", "high"),
-    "terminal_per_cm2": ("density_per_cm2", "terminal", "value"),
-    "vellus_per_cm2": ("density_per_cm2", "vellus", "value"),
-    "terminal_to_vellus": ("terminal_to_vellus",),
-    "vellus_share": ("vellus_share",),
-    "diameter_mean_um": ("diameter_um", "mean"),
-    "diameter_sd_um": ("diameter_um", "sd"),
-    "diversity": ("diversity",),
-    "cumulative_thickness_mm_per_cm2": ("cumulative_thickness_mm_per_cm2",),
-    "hairs_per_unit": ("units", "hairs_per_unit"),
-}
-"""Column of the CSV → where a reading has it."""
+from .records import FIGURES, Kept, Store, figures
 
 app = typer.Typer()
 output = Console()
@@ -58,15 +39,16 @@ def list_(data: Data, as_json: AsJson = False) -> None:
         return
     table = Table("No.", "Taken", "Patient", "Site", "Density /cm² (95 %)", "Hairs", "Remark")
     for kept in captures:
-        figures = _figures(kept)
+        shown = figures(kept.capture.reading)
+        remarks = ("set aside",) if kept.set_aside else kept.capture.reasons
         table.add_row(
             str(kept.sequence),
             Text(_when(kept)),
             Text(kept.capture.patient),
             Text(kept.capture.site),
-            _density(figures),
-            _shown(figures["hairs"]),
-            Text("; ".join(kept.capture.reasons)),
+            _density(shown),
+            _shown(shown["hairs"]),
+            Text("; ".join(remarks)),
         )
     output.print(table)
 
@@ -91,7 +73,10 @@ def show(
         ("Patient", capture.patient),
         ("Site", capture.site),
         ("Operator", capture.operator),
-        *((name, _shown(value)) for name, value in _figures(kept).items()),
+        ("Light", capture.light or "–"),
+        ("Visit", capture.study_uid or "–"),
+        *([("Remark", "set aside: taken again")] if kept.set_aside else []),
+        *((name, _shown(value)) for name, value in figures(capture.reading).items()),
         *(("No reading", reason) for reason in capture.reasons),
         *(("Warning", warning) for warning in (capture.reading or {}).get("warnings", ())),
         ("Threshold", f"{capture.threshold_um:g} µm"),
@@ -189,6 +174,10 @@ def _document(kept: Kept) -> dict[str, Any]:
         "photograph": {"sha256": kept.photograph_sha256, "bytes": kept.photograph_bytes},
         "reading": capture.reading,
         "reasons": list(capture.reasons),
+        "light": capture.light,
+        "study_uid": capture.study_uid,
+        "accession_number": capture.accession_number,
+        "set_aside": kept.set_aside,
     }
 
 
@@ -215,28 +204,19 @@ def _pictures(store: Store, kept: Kept) -> dict[str, bytes]:
 
 
 def _as_csv(documents: Sequence[Mapping[str, Any]]) -> str:
-    plain = ("sequence", "patient", "site", "operator", "taken_at", "clock_trusted", "threshold_um", "scale_um_per_px")
+    plain = ("sequence", "patient", "site", "operator", "taken_at", "clock_trusted", "light", "study_uid", "set_aside",
+             "threshold_um", "scale_um_per_px")  # fmt: skip
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow((*plain, *FIGURES, "reasons"))
     for document in documents:
-        figures = (_look_up(document["reading"], path) for path in FIGURES.values())
-        rows.writerow((*(document[name] for name in plain), *figures, "; ".join(document["reasons"])))
+        values = figures(document["reading"]).values()
+        rows.writerow((*(document[name] for name in plain), *values, "; ".join(document["reasons"])))
     return text.getvalue()
 
 
-def _figures(kept: Kept) -> dict[str, float | None]:
-    return {name: _look_up(kept.capture.reading, path) for name, path in FIGURES.items()}
-
-
-def _look_up(document: Any, path: Sequence[str]) -> Any:
-    for key in path:
-        document = None if document is None else document[key]
-    return document
-
-
-def _density(figures: Mapping[str, float | None]) -> str:
-    value, low, high = (figures[f"density_{part}per_cm2"] for part in ("", "low_", "high_"))
+def _density(shown: Mapping[str, float | None]) -> str:
+    value, low, high = (shown[f"density_{part}per_cm2"] for part in ("", "low_", "high_"))
     return "–" if value is None else f"{value:.0f} ({low:.0f}–{high:.0f})"
 
 
