@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": {"errors", "clock"},
     "instrument": {"errors", "frame", "measurement", "photograph", "simulation"},
     "config": {"clinic", "errors", "instrument"},
+    "capture": {"clock", "frame", "instrument", "measurement", "photograph", "records"},
     "outputs": {"errors"},
     "cli_records": {"clock", "errors", "measurement", "outputs", "photograph", "records"},
     "cli": {"cli_records", "errors", "frame", "measurement", "outputs", "photograph", "simulation"},
