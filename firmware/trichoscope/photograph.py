@@ -98,7 +98,7 @@ def read_photograph(path: Path, um_per_px: float) -> Frame:
 
 def decode_photograph(data: bytes, um_per_px: float) -> Frame:
     """The content of a file, as `read_photograph` reads it; the scale was checked. Raises an error of family 2."""
-    return Frame(pixels=_pixels(data), um_per_px=um_per_px)
+    return Frame(pixels=decode_pixels(data), um_per_px=um_per_px)
 
 
 def read_pixels(path: Path) -> NDArray[np.uint8]:
@@ -106,10 +106,11 @@ def read_pixels(path: Path) -> NDArray[np.uint8]:
 
     Raises an error of family 2 (see errors.TABLE) where the file is not one whole picture.
     """
-    return _pixels(_read(path))
+    return decode_pixels(_read(path))
 
 
-def _pixels(data: bytes) -> NDArray[np.uint8]:
+def decode_pixels(data: bytes) -> NDArray[np.uint8]:
+    """The content of a file, as `read_pixels` reads it. Raises an error of family 2."""
     if data.startswith(b"\xff\xd8\xff"):
         return _jpeg(data)
     if data.startswith(b"\x89PNG\r\n\x1a\n"):

@@ -66,13 +66,14 @@ class Health:
         millidegrees = _number(self._sys / "class/thermal/thermal_zone0/temp")
         return HealthReading(
             temperature_c=None if millidegrees is None else millidegrees / 1000,
-            throttling=self._throttling(),
+            throttling=self.throttling(),
             free_bytes=disk.f_bavail * disk.f_frsize,
             battery_percent=None if charge is None else round(charge),
             on_mains=charge is None or charging or any(plugs),
         )
 
-    def _throttling(self) -> int | None:
+    def throttling(self) -> int | None:
+        """The firmware's bits alone, as each capture keeps them."""
         # /sys/devices/platform/soc/soc:firmware/get_throttled, its names differ between the boards
         for path in sorted(self._sys.glob("devices/platform/soc*/*firmware/get_throttled")):
             text = _text(path)
