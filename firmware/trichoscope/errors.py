@@ -142,6 +142,8 @@ TABLE: tuple[Row, ...] = (
         "A package of the extra `device` cannot be imported.", "service"),
     Row(908, "ProgramFailed", "The instrument met a fault of its own. Nothing that was kept is lost. Please report it.",
         "An exception nobody foresaw; the log has the traceback.", "restart"),
+    Row(909, "ScreenMissing", "The screen does not start. Check its cable; if it stays dark, call service.",
+        "SDL opened no display with the driver that is configured.", "service"),
 )  # fmt: skip
 
 _ROWS = {row.name: row for row in TABLE}
@@ -361,6 +363,10 @@ class PinMapInvalid(TrichoscopeError, ValueError):
 
 class PanelMissing(TrichoscopeError, OSError):
     """Button and lights cannot be opened."""
+
+
+class ScreenMissing(TrichoscopeError, OSError):
+    """No display opens."""
 
 
 class InstrumentNotInstalled(TrichoscopeError, ImportError):
