@@ -37,6 +37,27 @@ class Row:
 
 
 TABLE: tuple[Row, ...] = (
+    Row(101, "CameraMissing", "The camera is not connected. Connect it.",
+        "No device of this kind, vendor, product and serial number was found, or the folder shows nothing.", "reopen"),
+    Row(102, "CameraHung", "The camera did not answer. Press again; if it stays, call service.",
+        "A call passed its deadline. The camera's process was killed and started again, and it passed it again.",
+        "reopen"),
+    Row(103, "CameraDied", "The camera failed. Press again; if it stays, call service.",
+        "The camera's process ended by itself, and once more after it was started again.", "reopen"),
+    Row(104, "CameraUnplugged", "The camera was disconnected. Connect it.",
+        "The device went away while it was open.", "reopen"),
+    Row(105, "FrameStale", "The camera gave an old picture: it was not used. Press again.",
+        "Only frames whose exposure began before the press came, from two processes.", "reopen"),
+    Row(106, "ExposureWrong", "The camera did not keep its settings: the picture was not used. Press again.",
+        "Exposure time or gains in the frame's own metadata are not those of the configuration.", "reopen"),
+    Row(107, "FrameTorn", "The camera gave an incomplete picture: it was not used. Press again.",
+        "The JPEG has no beginning or end, or not the size of the mode.", "reopen"),
+    Row(108, "CameraModeRefused", "The camera cannot do what is configured. Call service.",
+        "It offers another size or format, or refused a control.", "service"),
+    Row(109, "CameraDriverMissing", "The program is incomplete. Install it again.",
+        "The driver's library (picamera2, linuxpy) cannot be imported.", "service"),
+    Row(110, "CameraFailed", "The camera failed. Press again; if it stays, call service.",
+        "The driver raised what nobody foresaw; the log has the traceback.", "reopen"),
     Row(201, "PictureUnreadable", "The photograph cannot be opened.",
         "Missing, not a regular file, no permission, or the medium failed.", "retry"),
     Row(202, "NotAPicture", "This file is not a photograph.",
@@ -85,6 +106,54 @@ TABLE: tuple[Row, ...] = (
     Row(410, "ErasureIncomplete", "The patient is not completely erased. Erase again; if it stays, call service.",
         "The rows are gone or the next erasure removes them; files, log or unused pages were not proved clean.",
         "retry"),
+    Row(501, "ClinicNotSet", "No clinic server is set. Ask the clinic's engineer.",
+        "The configuration has no clinic.url; see docs/clinic.md.", "service"),
+    Row(502, "ServerUnreachable", "The clinic's server is not reached. Everything is kept and sent later.",
+        "No route, no name, refused, or no answer in time.", "retry"),
+    Row(503, "ConnectionCut", "The connection to the clinic broke off. Everything is kept and sent later.",
+        "The connection ended, or stood still, before the answer was complete.", "retry"),
+    Row(504, "ServerNotTrusted", "Another server answers in the clinic's place. Nothing was sent to it.",
+        "The certificate is not signed by the clinic's authority: a captive portal, or another authority.", "service"),
+    Row(505, "ServerNameWrong", "The clinic's server has another name than it should. Nothing was sent to it.",
+        "The certificate is good but does not name the host in clinic.url.", "service"),
+    Row(506, "ServerCertificateExpired", "The certificate of the clinic's server is out of date. Nothing was sent.",
+        "Expired or not yet valid. Renew the server's certificate; see that the device's clock is right.", "service"),
+    Row(507, "DeviceCertificateExpired", "The certificate of this device is out of date. Everything is kept.",
+        "Expired or not yet valid. Enrol the device again: docs/clinic.md.", "service"),
+    Row(508, "DeviceNotEnrolled", "The clinic's server does not know this device. Everything is kept.",
+        "It answered 403, or refused the certificate: another authority, not enrolled, or revoked.", "service"),
+    Row(509, "LoginRefused", "The clinic's server asks for a login. Everything is kept.",
+        "It answered 401: what stands before the archive does not pass the device on.", "service"),
+    Row(510, "ServerFull", "The clinic's server is full. Everything is kept and sent later.",
+        "It answered 507 or 413, or 500 with its own word for a full disk.", "service"),
+    Row(511, "ServerFailed", "The clinic's server has a fault. Everything is kept and sent later.",
+        "It answered 5xx or 429.", "retry"),
+    Row(512, "ObjectRefused", "The clinic's server refuses a result. It is kept.",
+        "It answered 4xx to one object, or lists it among the failed ones.", "service"),
+    Row(513, "NotAClinicServer", "What answers is no clinic server. Everything is kept.",
+        "A redirection, HTML or garbage where DICOMweb should be: a captive portal, or a wrong clinic.url.", "service"),
+    Row(514, "ObjectConflict", "The clinic's server holds something else in place of a result. Call service.",
+        "Under this SOP Instance UID are other bytes, or two instances. Nothing is overwritten: docs/clinic.md.",
+        "service"),
+    Row(515, "ObjectNotFound", "The clinic's server said yes and does not have the result. It is sent again.",
+        "2xx to the POST, yet QIDO or WADO does not find it.", "retry"),
+    Row(516, "KeyUnreadable", "The device's certificate or key cannot be used. Ask the clinic's engineer.",
+        "A file is missing, not PEM, they do not belong together, or the key is readable by others (chmod 600).",
+        "service"),
+    Row(517, "PhotographNotSendable", "This photograph cannot be sent to the clinic. It is kept.",
+        "Not a baseline JPEG of 8-bit colour, or turned by a tag: DICOM would need its bytes changed.", "service"),
+    Row(518, "SyncRunning", "The results are being sent already.",
+        "Another `trichoscope sync` holds the lock.", "retry"),
+    Row(519, "WorklistUnavailable", "Today's patients could not be fetched. The last list is shown.",
+        "The worklist's association, C-FIND or TLS failed.", "retry"),
+    Row(520, "WifiCodeInvalid", "This is no Wi-Fi code.",
+        "Neither a WIFI: code (WPA, SAE or open) nor a NetworkManager keyfile of a Wi-Fi.", "retry"),
+    Row(521, "SchedulerUnavailable", "The cluster is not reached.",
+        "Dask is not installed (pip install 'trichoscope[cluster]'), or no scheduler is at the address.", "retry"),
+    Row(522, "ResultsOfOtherRun", "The results file belongs to another run. Name another file.",
+        "Its first line has another model, threshold or scale: rows of two runs are never mixed.", "retry"),
+    Row(523, "PhotographRemoved", "The photograph is at the clinic and no longer on this device.",
+        "Received by the clinic and older than clinic.keep_days; the reading is still here.", "retry"),
     Row(601, "ScaleMissing", "The scale is missing: give it as --scale-um (micrometres per pixel) or --calibration.",
         "No scale was given. It is never guessed: resolution tags speak of paper, not of skin.", "retry"),
     Row(602, "ScaleOutOfRange", "The scale is impossible: it is given in micrometres per pixel, 0.5 to 30.",
@@ -177,6 +246,46 @@ class TrichoscopeError(Exception):
         return f"{self.code} {self.message}"
 
 
+class CameraMissing(TrichoscopeError, FileNotFoundError):
+    """There is no such camera."""
+
+
+class CameraHung(TrichoscopeError, TimeoutError):
+    """A call to the camera passed its deadline."""
+
+
+class CameraDied(TrichoscopeError, ChildProcessError):
+    """The process of the camera ended."""
+
+
+class CameraUnplugged(TrichoscopeError, ConnectionError):
+    """The camera went away while it was in use."""
+
+
+class FrameStale(TrichoscopeError, ValueError):
+    """A frame older than its press."""
+
+
+class ExposureWrong(TrichoscopeError, ValueError):
+    """A frame that was not exposed as configured."""
+
+
+class FrameTorn(TrichoscopeError, ValueError):
+    """A frame that is not whole."""
+
+
+class CameraModeRefused(TrichoscopeError, ValueError):
+    """The camera does not offer what is configured."""
+
+
+class CameraDriverMissing(TrichoscopeError, ImportError):
+    """The library of a camera's driver is not installed."""
+
+
+class CameraFailed(TrichoscopeError, RuntimeError):
+    """A fault of a camera's driver."""
+
+
 class PictureUnreadable(TrichoscopeError, OSError):
     """The file cannot be opened or read."""
 
@@ -267,6 +376,98 @@ class CaptureUnknown(TrichoscopeError, LookupError):
 
 class ErasureIncomplete(TrichoscopeError, RuntimeError):
     """Erasing a patient is not proved."""
+
+
+class ClinicNotSet(TrichoscopeError, LookupError):
+    """There is no clinic to send to."""
+
+
+class ServerUnreachable(TrichoscopeError, ConnectionError):
+    """Nothing answers at the clinic's address."""
+
+
+class ConnectionCut(TrichoscopeError, ConnectionError):
+    """The connection ended too early."""
+
+
+class ServerNotTrusted(TrichoscopeError, ConnectionError):
+    """The server's certificate is not the clinic's."""
+
+
+class ServerNameWrong(TrichoscopeError, ConnectionError):
+    """The server's certificate is for another name."""
+
+
+class ServerCertificateExpired(TrichoscopeError, ConnectionError):
+    """The server's certificate is out of date."""
+
+
+class DeviceCertificateExpired(TrichoscopeError, PermissionError):
+    """The device's certificate is out of date."""
+
+
+class DeviceNotEnrolled(TrichoscopeError, PermissionError):
+    """The server refuses this device."""
+
+
+class LoginRefused(TrichoscopeError, PermissionError):
+    """The server wants another proof of who asks."""
+
+
+class ServerFull(TrichoscopeError, OSError):
+    """The server has no space."""
+
+
+class ServerFailed(TrichoscopeError, OSError):
+    """The server met a fault of its own."""
+
+
+class ObjectRefused(TrichoscopeError, ValueError):
+    """The server does not take an object."""
+
+
+class NotAClinicServer(TrichoscopeError, ValueError):
+    """Something answers that is no DICOMweb server."""
+
+
+class ObjectConflict(TrichoscopeError, ValueError):
+    """The server holds something else under the UID of an object."""
+
+
+class ObjectNotFound(TrichoscopeError, LookupError):
+    """The server does not have what it said it took."""
+
+
+class KeyUnreadable(TrichoscopeError, OSError):
+    """The device's own certificate or key cannot be used."""
+
+
+class PhotographNotSendable(TrichoscopeError, ValueError):
+    """A photograph cannot become an object as it is."""
+
+
+class SyncRunning(TrichoscopeError, TimeoutError):
+    """Another program is sending."""
+
+
+class WorklistUnavailable(TrichoscopeError, ConnectionError):
+    """The worklist did not answer."""
+
+
+class WifiCodeInvalid(TrichoscopeError, ValueError):
+    """A text or file describes no Wi-Fi."""
+
+
+class SchedulerUnavailable(TrichoscopeError, ConnectionError):
+    """There is no cluster to compute on."""
+
+
+class ResultsOfOtherRun(TrichoscopeError, ValueError):
+    """A results file was begun with other settings."""
+
+
+class PhotographRemoved(TrichoscopeError, LookupError):
+    """A photograph was removed after the clinic had received it."""
 
 
 class ScaleMissing(TrichoscopeError, ValueError):

@@ -1,7 +1,8 @@
 """Cameras: one small protocol, four drivers chosen by name, each in a process of its own."""
 
 from .choice import make_camera
-from .process import CameraProcess, Deadlines, SimulatedProcess
+from .probe import SimulatedProcess
+from .process import CameraProcess, Deadlines
 from .protocol import Camera, Photograph
 from .settings import (
     CameraSettings,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .process import CameraProcess, SimulatedProcess
+from .probe import SimulatedProcess
+from .process import CameraProcess
 from .settings import CameraSettings, SimulatedSettings
 
 
