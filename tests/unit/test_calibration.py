@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 
 from trichoscope import errors
 from trichoscope.measurement.calibration import (
+    GREY_CARD_LEVEL,
     Calibration,
+    Exposure,
+    Light,
     calibrate,
     from_toml,
     read_grey_card,
@@ -213,9 +216,45 @@ def test_fail__a_grey_card_that_is_none(pixels: Image, word: str) -> None:
         read_grey_card(pixels)
 
 
+USED = Exposure(20_000.0, 1.0, (2.0, 1.5))
+
+
+def test_ok__the_corrected_exposure_makes_the_card_as_bright_and_grey_as_it_is_to_be() -> None:
+    found = read_grey_card(card(exposure=0.3, white_balance=(1.25, 1.0, 0.8), vignetting=0.0))
+    then = USED.corrected(found)
+    brighter = then.exposure_us * then.analogue_gain / (USED.exposure_us * USED.analogue_gain)
+    red, blue = (after / before for after, before in zip(then.colour_gains, USED.colour_gains, strict=True))
+    balance = (1.25 * red, 1.0, 0.8 * blue)
+    again = read_grey_card(card(exposure=0.3 * brighter, white_balance=balance, vignetting=0.0))
+    # the renderer's curve of 2.2 and that of sRGB differ by a few percent
+    assert again.level == pytest.approx(GREY_CARD_LEVEL, rel=0.06)
+    assert again.gains == pytest.approx([1, 1, 1], abs=0.05)
+    assert found.level < 0.9 * GREY_CARD_LEVEL  # there was something to correct
+
+
+@pytest.mark.parametrize(
+    ("level", "exposure_us", "analogue_gain"),
+    [
+        (118, 20_000, 1.0),
+        (200, 10_000, 1.0),  # 5,980 µs would do, but no fraction of a period
+        (84, 30_000, 1.423),
+        (45, 30_000, 4.7),
+        (40, 30_000, 5.8),
+    ],
+)
+def test_ok__time_before_gain_and_whole_periods_of_mains_light(
+    level: float, exposure_us: float, analogue_gain: float
+) -> None:
+    light = Light(level, (1.0, 1.0, 1.0), (1.0,) + (0.0,) * 8, 0.0)
+    then = USED.corrected(light)
+    assert then.exposure_us == exposure_us
+    assert then.analogue_gain == pytest.approx(analogue_gain, rel=0.05)
+    assert then.colour_gains == USED.colour_gains
+
+
 @pytest.fixture(scope="module")
 def calibration() -> Calibration:
-    return calibrate([dots()[0]], "dots", 400, NOW, grey_card=card())
+    return calibrate([dots()[0]], "dots", 400, NOW, grey_card=card(), exposure=USED)
 
 
 def test_ok__the_record_survives_its_file(calibration: Calibration) -> None:
@@ -240,6 +279,8 @@ def test_ok__the_record_survives_its_file(calibration: Calibration) -> None:
         ("valid_days = 90", "valid_days = 0"),
         ("+00:00", ""),
         ("gains = [", "gains = [0.1, "),
+        ("exposure_us = ", "exposure_us = -"),
+        ("colour_gains = [", "colour_gains = [1.0, "),
         ("marks = ", "marks = = "),
         ("warnings = [", "unheard_of = 1\nwarnings = ["),
     ],

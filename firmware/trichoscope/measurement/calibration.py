@@ -38,6 +38,14 @@ CLOCK_SLACK = timedelta(minutes=5)
 
 GREY_LEVELS = (40, 235)
 """Of 255: darker is mostly noise, brighter leaves no room for the bright spots of the field."""
+GREY_CARD_LEVEL = 118
+"""What a grey card of 18 % is to show: sRGB of 0.18. Fair skin, 60 % in red, then shows 203 and is not cut off."""
+EXPOSURE_STEP_US = 10_000
+"""A period of mains light: a multiple of it leaves no bands."""
+EXPOSURE_MAX_US = 30_000
+"""A hand that trembles by 100 µm/s blurs by a pixel of the reference build in that time."""
+ANALOGUE_GAIN_RANGE = (1.0, 8.0)
+"""Beyond 8 a sensor of 1.55 µm pixels shows more noise than thin hairs bear."""
 GAIN_LIMIT = 4.0
 FALLOFF_LIMIT = 0.6
 """Share of light lost in the darkest corner; beyond it the corner has a third of the signal."""
@@ -79,6 +87,38 @@ class Light:
 
 
 @dataclass(frozen=True)
+class Exposure:
+    """What a camera is set to. Raises ValueError where a value is impossible."""
+
+    exposure_us: float
+    analogue_gain: float
+    colour_gains: tuple[float, float]
+    """Of red and blue; green is 1."""
+
+    def __post_init__(self) -> None:
+        values = (self.exposure_us, self.analogue_gain, *self.colour_gains)
+        if len(self.colour_gains) != 2 or not all(math.isfinite(value) and value > 0 for value in values):
+            raise ValueError("exposure and gains must be above 0")
+
+    def corrected(self, light: Light) -> Exposure:
+        """What makes a grey card, that was photographed with this, as bright as it is to be, and grey.
+
+        As much of it as possible by time, in whole steps; the rest by the analogue gain, within its range.
+        """
+        wanted, found = (float(_linear(level)) for level in (GREY_CARD_LEVEL, light.level))
+        product_us = self.exposure_us * self.analogue_gain * wanted / found
+        low, high = ANALOGUE_GAIN_RANGE
+        steps = min(max(product_us // EXPOSURE_STEP_US, 1), EXPOSURE_MAX_US // EXPOSURE_STEP_US)
+        exposure_us = float(steps * EXPOSURE_STEP_US)
+        red, green, blue = light.gains
+        return Exposure(
+            exposure_us,
+            min(max(product_us / exposure_us, low), high),
+            (self.colour_gains[0] * red / green, self.colour_gains[1] * blue / green),
+        )
+
+
+@dataclass(frozen=True)
 class Calibration:
     """The record. Raises ValueError where a value is impossible."""
 
@@ -102,6 +142,8 @@ class Calibration:
     valid_days: int
     firmware_version: str
     light: Light | None = None
+    exposure: Exposure | None = None
+    """What the camera is set to from this calibration on; None leaves it to the configuration."""
 
     def __post_init__(self) -> None:
         low, high = SCALE_RANGE_UM_PER_PX
@@ -161,10 +203,12 @@ def calibrate(
     now: datetime,
     grey_card: NDArray[np.uint8] | None = None,
     valid_days: int = VALID_DAYS,
+    exposure: Exposure | None = None,
 ) -> Calibration:
     """A calibration from one or more photographs of a target and perhaps one of a grey card, all height × width × 3.
 
-    Several photographs are averaged; what they differ by is part of the uncertainty.
+    Several photographs are averaged; what they differ by is part of the uncertainty. With the exposure that the grey
+    card was photographed with, the calibration says what to set the camera to.
     Raises an error of family 6 (see errors.TABLE) that says what is wrong with the photographs.
     """
     low, high = PITCH_RANGE_UM
@@ -176,6 +220,7 @@ def calibrate(
     measure = measure_dots if target == "dots" else measure_ticks
     scales = [measure(picture, pitch_um) for picture in photographs]
     um_per_px, uncertainty = _combined(scales)
+    light = None if grey_card is None else read_grey_card(grey_card)
     worst = max(scales, key=lambda scale: scale.uncertainty_um_per_px)
     return Calibration(
         um_per_px=um_per_px,
@@ -193,7 +238,8 @@ def calibrate(
         made_at=now,
         valid_days=valid_days,
         firmware_version=__version__,
-        light=None if grey_card is None else read_grey_card(grey_card),
+        light=light,
+        exposure=exposure.corrected(light) if exposure is not None and light is not None else None,
     )
 
 
@@ -260,8 +306,10 @@ def to_toml(calibration: Calibration) -> str:
         return [f"{key} = {json.dumps(value, allow_nan=False)}" for key, value in table.items() if value is not None]
 
     record = as_contract(calibration)
-    light = record.pop("light")
-    text = lines(record) + (["", "[light]", *lines(light)] if light else [])
+    tables = {name: record.pop(name) for name in ("light", "exposure")}
+    text = lines(record)
+    for name, table in tables.items():
+        text += ["", f"[{name}]", *lines(table)] if table else []
     return "\n".join(text) + "\n"
 
 
@@ -271,10 +319,13 @@ def from_toml(text: str) -> Calibration:
         table = tomllib.loads(text)
         if table.pop("format", None) != FORMAT:
             raise ValueError(f"format must be {FORMAT}")
-        light = table.pop("light", None)
+        light, exposure = (table.pop(name, None) for name in ("light", "exposure"))
         values = _checked(Calibration, table)
-        made_at = datetime.fromisoformat(values.pop("made_at"))
-        return Calibration(**values, made_at=made_at, light=Light(**_checked(Light, light)) if light else None)
+        return Calibration(
+            **{**values, "made_at": datetime.fromisoformat(values["made_at"])},
+            light=Light(**_checked(Light, light)) if light else None,
+            exposure=Exposure(**_checked(Exposure, exposure)) if exposure else None,
+        )
     except (ValueError, TypeError) as error:  # TOMLDecodeError is a ValueError
         raise CalibrationUnreadable(f"{error}.") from error
 
@@ -282,15 +333,15 @@ def from_toml(text: str) -> Calibration:
 _KINDS: dict[str, tuple[type, ...]] = {
     "float": (float, int), "int": (int,), "str": (str,), "TargetKind": (str,), "datetime": (str,),
     "float | None": (float, int), "tuple[int, int]": (int,), "tuple[str, ...]": (str,),
-    "tuple[float, float, float]": (float, int), "tuple[float, ...]": (float, int),
+    "tuple[float, float, float]": (float, int), "tuple[float, float]": (float, int), "tuple[float, ...]": (float, int),
 }  # fmt: skip
 """Annotation → what a value, or each of a list, may be in the file."""
-_LENGTHS = {"tuple[int, int]": 2, "tuple[float, float, float]": 3}
+_LENGTHS = {"tuple[int, int]": 2, "tuple[float, float]": 2, "tuple[float, float, float]": 3}
 
 
-def _checked(kind: type[Calibration] | type[Light], table: dict[str, Any]) -> dict[str, Any]:
+def _checked(kind: type[Calibration] | type[Light] | type[Exposure], table: dict[str, Any]) -> dict[str, Any]:
     """Values for the fields of a record, each of its type, none missing or unknown. Raises ValueError."""
-    wanted = {field.name: str(field.type) for field in fields(kind) if field.name != "light"}
+    wanted = {field.name: str(field.type) for field in fields(kind) if str(field.type) in _KINDS}
     if unknown := set(table) - set(wanted):
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
     values: dict[str, Any] = {}
