@@ -32,6 +32,8 @@ SITES: dict[Site, str] = {
 """The standard sites, front to back, and what they are called."""
 
 Light = Literal["white", "polarised"]
+Exposure = Literal["good", "dark", "bright", "glare"]
+FOCUS_GOOD = 0.75
 State = Literal["good", "caution", "bad", "plain", "waiting"]
 
 
@@ -66,11 +68,8 @@ class Aids:
     """What helps to place the scope, from the live picture. See `aids.look`."""
 
     focus: float
-    """0 (blurred beyond use) to 1 (as sharp as the live picture can show)."""
-    brightness: float
-    """Median of the picture, 0–1."""
-    glare: float
-    """Share of the picture at white, 0–1."""
+    """0 (blurred beyond use) to 1 (perfectly sharp); from `FOCUS_GOOD` on, thin hairs are measured well too."""
+    exposure: Exposure
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,104 @@
+"""The photograph of a reading with its hairs, at the size of the screen, and the histogram of their widths."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pygame import Rect
+
+from ...measurement.reading import Reading
+from .drawing import Drawing, resized
+from .pages import Image
+from .style import INK, LINE, MUTED, SMALL, TERMINAL, TEXT, VELLUS
+
+_SHIFT = 4  # cv2 draws at 1/16 pixel
+_DASH_PX, _SPACE_PX = 4.0, 3.0
+
+WIDEST_UM, BIN_UM = 140.0, 5.0
+"""Wider hairs stand in the last bar."""
+
+
+def with_hairs(photograph: Image, reading: Reading, size: tuple[int, int]) -> Image:
+    """The photograph at another size with its hairs drawn as in `measurement.overlay`: terminal hairs solid, vellus
+    hairs dashed, a disc at each root. Where classes are withheld all hairs are drawn alike.
+    """
+    picture = resized(photograph, size)
+    scale = np.array(size) / np.array(reading.size_px)
+    paths = [hair.path_px * scale for hair in reading.hairs]
+    dashed = [reading.classes_shown and hair.hair_class == "vellus" for hair in reading.hairs]
+    seam = picture.copy()
+    cv2.polylines(seam, [_fixed(path) for path in paths], False, INK, 3, cv2.LINE_AA, _SHIFT)
+    cv2.addWeighted(seam, 0.5, picture, 0.5, 0, dst=picture)
+    solid = [_fixed(path) for path, dash in zip(paths, dashed, strict=True) if not dash]
+    dashes = [piece for path, dash in zip(paths, dashed, strict=True) if dash for piece in _dashes(path)]
+    cv2.polylines(picture, solid, False, TERMINAL, 1, cv2.LINE_AA, _SHIFT)
+    cv2.polylines(picture, dashes, False, VELLUS, 1, cv2.LINE_AA, _SHIFT)
+    one = 1 << _SHIFT
+    for hair, dash in zip(reading.hairs, dashed, strict=True):
+        x, y = (round(v * s * one) for v, s in zip(hair.root_px, scale, strict=True))
+        cv2.circle(picture, (x, y), round(2.8 * one), INK, -1, cv2.LINE_AA, _SHIFT)
+        cv2.circle(picture, (x, y), round(2.1 * one), VELLUS if dash else TERMINAL, -1, cv2.LINE_AA, _SHIFT)
+    return picture
+
+
+def _fixed(points: NDArray[np.floating]) -> NDArray[np.int32]:
+    return np.asarray(np.rint(points.reshape(-1, 1, 2) * (1 << _SHIFT)), np.int32)
+
+
+def _dashes(path: NDArray[np.floating]) -> list[NDArray[np.int32]]:
+    """The path in pieces; on the screen its points stand about a pixel apart, so it is cut at points."""
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+    turn = along % (_DASH_PX + _SPACE_PX)
+    drawn = turn < _DASH_PX
+    starts = np.flatnonzero(drawn & ~np.concatenate([[False], drawn[:-1]]))
+    stops = np.flatnonzero(drawn & ~np.concatenate([drawn[1:], [False]]))
+    return [_fixed(path[i : j + 1]) for i, j in zip(starts, stops, strict=True)]
+
+
+def marker(drawing: Drawing, left: int, y: int, *, vellus: bool) -> None:
+    """A hair as it is drawn in the photograph, 34 pixels wide."""
+    surface = drawing.surface
+    colour = VELLUS if vellus else TERMINAL
+    for x in range(left + 8, left + 34, 9) if vellus else (left + 4,):
+        surface.fill(colour, Rect(x, y - 1, 6 if vellus else 30, 3))
+    drawing.dot((left + 5, y), 5, colour)
+
+
+def histogram(drawing: Drawing, area: Rect, reading: Reading) -> None:
+    """How many hairs have which width. Terminal bars are full, vellus bars hollow; a line stands at the threshold."""
+    surface = drawing.surface
+    chart = Rect(area.left, area.top, area.width, area.height - 24)
+    n = round(WIDEST_UM / BIN_UM)
+    widths = np.array([hair.diameter_um for hair in reading.hairs], np.float64)
+    vellus = np.array([hair.hair_class == "vellus" and reading.classes_shown for hair in reading.hairs], bool)
+    place = np.minimum(np.nan_to_num(widths) / BIN_UM, n - 1).astype(np.intp)
+    thin, thick = (np.bincount(place[chosen], minlength=n) for chosen in (vellus, ~vellus))
+    most = max(int((thin + thick).max()), 1)
+    step = chart.width / n
+    for i in range(n):
+        left, right = round(chart.left + i * step), round(chart.left + (i + 1) * step) - 2
+        bottom = chart.bottom
+        for count, colour, hollow in ((thick[i], TERMINAL, False), (thin[i], VELLUS, True)):
+            if count:
+                tall = max(3, round(count / most * (chart.height - 6)))
+                bar = Rect(left, bottom - tall, right - left, tall)
+                surface.fill(colour, bar)
+                if hollow and tall > 4:
+                    surface.fill(INK, bar.inflate(-4, -4))
+                bottom -= tall
+    surface.fill(LINE, Rect(chart.left, chart.bottom, chart.width, 2))
+    if reading.classes_shown:
+        x = round(chart.left + reading.threshold_um / BIN_UM * step) - 1
+        for y in range(chart.top, chart.bottom, 7):
+            surface.fill(TEXT, Rect(x - 1, y, 2, 4))
+        marks = [(reading.threshold_um, f"{reading.threshold_um:g}", TEXT)]
+    else:
+        marks = [(40.0, "40", MUTED)]
+    marks += [(um, f"{um:g}", MUTED) for um in (0.0, 80.0, 120.0)]
+    for um, label, colour in marks:
+        x = round(chart.left + um / BIN_UM * step)
+        drawing.text(label, (x, area.bottom - 2), SMALL, colour, align="left" if um == 0 else "centre")
+    drawing.text("µm", (area.right, area.bottom - 2), SMALL, MUTED, align="right")
+    if not len(widths):
+        drawing.text("no hair", (chart.centerx, chart.centery + 7), SMALL, MUTED, align="centre")

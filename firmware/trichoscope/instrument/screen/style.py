@@ -1,0 +1,83 @@
+"""The look of the screen: colours, sizes and the typeface, which is shipped so that it is the same everywhere.
+
+Sizes are for a 5-inch panel (108 × 65 mm, 0.135 mm a pixel) at 60 cm: the smallest text has capitals of 2 mm, 11
+minutes of arc, twice what normal sight needs.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.resources import as_file, files
+from typing import Literal
+
+import pygame
+
+from ...measurement.overlay import TERMINAL, VELLUS
+
+Colour = tuple[int, int, int]
+Face = Literal["Text", "Strong", "Code"]
+
+SIZE = (800, 480)
+TOUCH = 72
+"""Smallest side of what is touched: 9.7 mm."""
+GAP = 8
+
+# Contrast on INK: TEXT 17, MUTED 9, the signs at least 4.5. Blue and yellow are for hairs alone.
+INK: Colour = (16, 20, 24)
+PLATE: Colour = (34, 41, 48)
+RAISED: Colour = (52, 61, 70)
+LINE: Colour = (92, 104, 115)
+TEXT: Colour = (244, 246, 247)
+MUTED: Colour = (178, 188, 197)
+# Okabe & Ito (2008), as the hairs are: told apart by every kind of colour vision, and never without a sign or a word.
+GOOD: Colour = (0, 158, 115)
+CAUTION: Colour = (230, 159, 0)
+BAD: Colour = (213, 94, 0)
+
+SMALL, BODY, LEAD, FIGURE, GREAT = 20, 24, 30, 40, 112
+
+__all__ = ["TERMINAL", "VELLUS"]
+
+
+@lru_cache(maxsize=32)
+def font(face: Face, size: int) -> pygame.font.Font:
+    pygame.font.init()
+    with as_file(files(__package__) / "fonts" / f"Inter-{face}.ttf") as path:
+        return pygame.font.Font(path, size)
+
+
+@lru_cache(maxsize=1024)
+def rendered(text: str, face: Face, size: int, colour: Colour) -> pygame.Surface:
+    """One line of text on nothing; not to be drawn on."""
+    return font(face, size).render(text, True, colour)
+
+
+@lru_cache(maxsize=4096)
+def width_of(text: str, face: Face, size: int) -> int:
+    return font(face, size).size(text)[0]
+
+
+def shortened(text: str, room: int, face: Face, size: int) -> str:
+    """The text, or as much of its beginning as fits with an ellipsis; of a code the end is kept as well."""
+    if width_of(text, face, size) <= room:
+        return text
+    for kept in range(len(text) - 1, 0, -1):
+        tail = kept // 3 if face == "Code" else 0
+        short = f"{text[: kept - tail].rstrip()}…{text[len(text) - tail :] if tail else ''}"
+        if width_of(short, face, size) <= room:
+            return short
+    return "…"
+
+
+def wrapped(text: str, room: int, face: Face, size: int, most: int | None = None) -> list[str]:
+    """The text in lines that fit, at most so many; the last one is shortened where it does not end there."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and width_of(longer, face, size) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    if most is not None and len(lines) > most:
+        lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
+    return [shortened(line, room, face, size) for line in lines]
