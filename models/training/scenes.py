@@ -24,7 +24,7 @@ from trichoscope.measurement.hairnet import resample
 from trichoscope.simulation import Rendering, Scalp, Scope, draw_scene, render
 
 CACHE = Path(__file__).parent / "cache"
-SHARES = {"clipped": 0.45, "long": 0.25, "coarse_clipped": 0.15, "coarse_long": 0.15}
+SHARES = {"clipped": 0.4, "long": 0.32, "coarse_clipped": 0.12, "coarse_long": 0.16}
 TRAINING_SEED, HELD_OUT_SEED = 1_000_000, 100
 """First seeds of the two sets. Evaluation has seeds of its own."""
 PICTURE = 12
@@ -52,7 +52,9 @@ def cells(photograph: Rendering) -> NDArray[np.uint8]:
     size = picture.shape[1] // 2, picture.shape[0] // 2
     hairs = [(hair, True) for hair in photograph.hairs] + [(hair, False) for hair in photograph.shafts]
     drawn = [
-        targets.Drawn((hair.path_px + 0.5) / per_cell - 0.5, hair.diameter_um, rooted, hair.hidden)
+        targets.Drawn(
+            (hair.path_px + 0.5) / per_cell - 0.5, hair.diameter_um, rooted, not hair.seen, hair.root_covered
+        )
         for hair, rooted in sorted(hairs, key=lambda pair: pair[0].z)
     ]
     folded = picture.reshape(size[1], 2, size[0], 2, 3).transpose(0, 2, 1, 3, 4).reshape(size[1], size[0], PICTURE)

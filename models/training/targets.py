@@ -27,6 +27,7 @@ SHAFT, NEAR_ROOT = 1, 2
 
 _POINT_SIGMA = 1.2  # cells; two roots 40 µm (3.1 cells) apart stay two peaks
 _RIDGE_SIGMA = 0.8  # cells; thin, so that touching parallel hairs stay two ridges
+_OPEN_CELLS = 4.0  # about a covered root: as far as another root's peak reaches
 _MARGIN = 1.5  # cells beside a thin centreline that still are its shaft
 
 
@@ -41,6 +42,8 @@ class Drawn:
     """Its root lies in the picture and is a peak to find."""
     hidden: bool = False
     """Nobody could see it: whatever the network answers here is neither right nor wrong."""
+    root_covered: bool = False
+    """Its shaft is to be seen, its root is not: there a root is neither right nor wrong."""
 
 
 def draw(hairs: Sequence[Drawn], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -57,7 +60,7 @@ def draw(hairs: Sequence[Drawn], size: tuple[int, int]) -> NDArray[np.uint8]:
         path, tangent, along = _dense(hair.path)
         ys, xs = _cells_near(path, max(half, 3 * _RIDGE_SIGMA), width, height)
         weight[ys, xs] = 0.0 if hair.hidden else THIN_WEIGHT if hair.width_um <= THIN_UM else 1.0
-        if hair.rooted and not hair.hidden:
+        if hair.rooted and not hair.hidden and not hair.root_covered:
             _add_point(root, path[0])
         if hair.hidden or len(ys) == 0:
             continue
@@ -78,6 +81,9 @@ def draw(hairs: Sequence[Drawn], size: tuple[int, int]) -> NDArray[np.uint8]:
         vectors[ys, xs, 2:] = np.clip(np.round(to_root * 64), -127, 127)
         log_width[ys, xs] = encode_log_width(hair.width_um)
         shaft[ys, xs] = SHAFT + NEAR_ROOT * (along[k] * CELL_UM <= TO_ROOT_REACH_UM)
+    for hair in hairs:
+        if hair.rooted and hair.root_covered:
+            _leave_open(weight, root, hair.path[0])
     peaks = (np.round(255 * heat).astype(np.uint8) for heat in (root, tip, ridge))
     percent = np.round(weight * 100).astype(np.uint8)
     return np.stack([*peaks, *np.moveaxis(vectors.view(np.uint8), 2, 0), log_width, shaft, percent], 2)
@@ -123,3 +129,13 @@ def _add_point(heat: NDArray[np.float32], point: NDArray[np.float64]) -> None:
     ys, xs = np.mgrid[y0 : y0 + window.shape[0], x0 : x0 + window.shape[1]]
     squared = (xs - point[0]) ** 2 + (ys - point[1]) ** 2
     np.maximum(window, np.exp(-squared / (2 * _POINT_SIGMA**2)), out=window)
+
+
+def _leave_open(weight: NDArray[np.float32], root: NDArray[np.float32], point: NDArray[np.float64]) -> None:
+    """No weight round a point, but for the peaks of roots that are to be seen."""
+    x0, y0 = (max(int(np.floor(v - _OPEN_CELLS)), 0) for v in point)
+    x1, y1 = (max(int(np.ceil(v + _OPEN_CELLS)) + 1, 0) for v in point)
+    ys, xs = np.mgrid[y0 : min(y1, weight.shape[0]), x0 : min(x1, weight.shape[1])]
+    near = np.hypot(xs - point[0], ys - point[1]) <= _OPEN_CELLS
+    window = weight[y0:y1, x0:x1]
+    window[near & (root[y0:y1, x0:x1] < 0.05)] = 0.0

@@ -99,15 +99,27 @@ def test_a_root_outside_the_picture_is_not_a_hair_to_count() -> None:
 
 
 def test_thin_white_hair_on_white_skin_is_marked_as_not_to_be_asked_for_and_black_hair_is_not() -> None:
-    """Behind a soft lens that leaves little of a 20 µm hair's contrast, but enough of a black one's."""
+    """Behind a soft lens and in grain that leave little of a 20 µm hair's contrast, but enough of a black one's."""
     thin = replace(DARK_ON_PALE, unit_sizes=(1, 0, 0, 0), density_per_cm2=300, vellus_share=1.0, vellus_um=(20, 2))
 
     def hidden(melanin: float) -> float:
         scalp = replace(thin, melanin=melanin, skin_melanin=0.0)
-        return float(np.mean([h.hidden for h in render(scalp, replace(CLEAN, psf_um=16), 8).hairs]))
+        return float(np.mean([h.hidden for h in render(scalp, replace(CLEAN, psf_um=20, noise=0.02), 8).hairs]))
 
     assert hidden(1.0) == 0.0
     assert hidden(0.02) > 0.5
+
+
+def test_a_root_under_another_shaft_is_not_asked_for_but_its_shaft_is_still_seen() -> None:
+    """Dense long hair: nobody sees the roots that others lie on; of some the shaft comes out elsewhere."""
+    scalp = replace(DARK_ON_PALE, clipped=False, length_um=(3000, 5000), density_per_cm2=300)
+    hairs = render(scalp, CLEAN, 6).hairs
+    covered = [hair for hair in hairs if hair.root_covered]
+    assert 0.1 < len(covered) / len(hairs) < 0.6
+    assert all(hair.hidden for hair in covered)
+    assert any(hair.seen for hair in covered)
+    alone = render(replace(scalp, density_per_cm2=3, unit_sizes=(1, 0, 0, 0)), CLEAN, 6).hairs
+    assert not any(hair.root_covered for hair in alone)
 
 
 def test_loose_hairs_and_ticks_change_the_picture_but_not_the_truth() -> None:

@@ -100,6 +100,16 @@ def test_thin_hairs_weigh_more_and_hidden_ones_nothing() -> None:
     assert maps[20, 50, WEIGHT] == 100
 
 
+def test_where_a_root_is_covered_nothing_is_asked_but_its_shaft_is() -> None:
+    line = np.array([[5.0, 10.0], [40.0, 10.0]])
+    maps = draw([Drawn(line, 60.0, rooted=True, root_covered=True)], (64, 40))
+    root, weight, shaft = (maps[10, :, channel] for channel in (ROOT, WEIGHT, BITS))
+    assert root.max() == 0
+    assert weight[5] == 0
+    assert weight[20] > 0
+    assert shaft[20] > 0
+
+
 def test_a_visible_hair_over_a_hidden_one_counts() -> None:
     maps = draw([straight(5, 20, 60, 20), straight(30, 5, 30, 35, hidden=True)], (64, 40))
     assert maps[20, 30, WEIGHT] == 100

@@ -48,7 +48,7 @@ def maps_of(photograph: Rendering) -> Maps:
     height, width = photograph.pixels.shape[:2]
     hairs = [(h, True) for h in photograph.hairs] + [(h, False) for h in photograph.shafts]
     drawn = [
-        targets.Drawn((h.path_px + 0.5) / CELL_PX - 0.5, h.diameter_um, rooted, h.hidden)
+        targets.Drawn((h.path_px + 0.5) / CELL_PX - 0.5, h.diameter_um, rooted, not h.seen, h.root_covered)
         for h, rooted in sorted(hairs, key=lambda pair: pair[0].z)
     ]
     return perfect(drawn, (round(width / CELL_PX), round(height / CELL_PX)))

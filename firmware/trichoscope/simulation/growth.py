@@ -32,12 +32,18 @@ class Shaft:
 
 
 def _curve(
-    rng: np.random.Generator, start: NDArray[np.float64], angle: float, length: float, curl: float, step: float
+    rng: np.random.Generator,
+    start: NDArray[np.float64],
+    angle: float,
+    length: float,
+    curl: float,
+    step: float,
+    bend_per_mm: float | None = None,
 ) -> NDArray[np.float64]:
-    """A path of the given length whose curvature wanders: a sum of a constant bend and slow waves."""
+    """A path of the given length whose curvature wanders: a sum of a constant bend, drawn if not given, and waves."""
     n = max(4, int(np.ceil(length / step)) + 1)
     s = np.linspace(0.0, length, n)
-    bend = rng.normal(0, curl) * 1e-3
+    bend = (rng.normal(0, curl) if bend_per_mm is None else bend_per_mm) * 1e-3
     wave = rng.normal(0, curl * 0.8) * 1e-3 * np.sin(s * (2 * np.pi / rng.uniform(900, 3500)) + rng.uniform(0, 6.28))
     ds = s[1]
     theta = angle + np.cumsum((bend + wave) * ds)
@@ -74,13 +80,14 @@ def grow(rng: np.random.Generator, scalp: Scalp, field_um: tuple[float, float], 
     centres += rng.normal(0, 0.2 * spacing, centres.shape) + rng.uniform(-0.5, 0.5, 2) * spacing - margin
     gradient = rng.normal(0, scalp.direction_swirl, 2) * 1e-3
     parting = rng.random() < 0.08  # a parting or a whorl: the direction flips across a line
+    combed = rng.normal(0, scalp.curl_per_mm)  # long hair lies and bends as its neighbours do
     shafts: list[Shaft] = []
     for unit, centre in enumerate(centres):
         angle = np.radians(scalp.direction_deg) + gradient @ (centre - [width / 2, height / 2])
         if parting and centre[0] > width / 2:
             angle += 2.4
         angle += np.radians(rng.normal(0, scalp.direction_jitter_deg))
-        shafts += _unit(rng, scalp, unit, centre, angle, int(rng.choice(4, p=sizes)) + 1, step_um)
+        shafts += _unit(rng, scalp, unit, centre, angle, int(rng.choice(4, p=sizes)) + 1, step_um, combed)
     shafts += _loose(rng, scalp, field_um, step_um)
     order = rng.random(len(shafts)) + np.array([0.3 * (s.unit < 0) for s in shafts])
     return [shafts[i] for i in np.argsort(order, kind="stable")]
@@ -94,6 +101,7 @@ def _unit(
     angle: float,
     size: int,
     step_um: float,
+    combed_per_mm: float,
 ) -> list[Shaft]:
     along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
     fan = np.radians(rng.uniform(3, 14)) * (1 - 0.6 * scalp.matting)
@@ -102,6 +110,7 @@ def _unit(
     melanin = float(np.clip(scalp.melanin * rng.normal(1, 0.08), 0.02, 1.1)) * (0.03 if grey else 1.0)
     low, high = scalp.length_um
     common = np.exp(rng.uniform(np.log(low), np.log(high)))
+    unit_bend = combed_per_mm + rng.normal(0, 0.4 * scalp.curl_per_mm)
     shafts = []
     thick_side = 0.0
     for k in range(size):
@@ -128,7 +137,9 @@ def _unit(
         rise = np.clip(elevation + rng.normal(0, 0.08), 0.05, 1.3)
         cut = scalp.clipped and (not vellus or rng.random() < 0.6)
         seen = length * np.cos(rise) if scalp.clipped else length
-        path = _curve(rng, root, angle + lean, max(seen, 90.0), scalp.curl_per_mm * rng.uniform(0.4, 1.6), step_um)
+        curl = scalp.curl_per_mm * rng.uniform(0.4, 1.6)
+        bend = None if scalp.clipped else unit_bend + rng.normal(0, 0.5 * curl) * (1 - 0.7 * scalp.matting)
+        path = _curve(rng, root, angle + lean, max(seen, 90.0), curl, step_um, bend)
         n = len(path)
         s = np.linspace(0, seen, n)
         ceiling = rng.uniform(40, 500)  # the contact plate, or its own weight, holds a long hair down

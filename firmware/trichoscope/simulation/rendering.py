@@ -9,15 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from . import optics, skin
+from . import optics, skin, visibility
 from .growth import VELLUS_MAX_UM, Shaft, grow
 from .scalp import Scalp, Scope
 from .shading import Painted, draw_shaft
 
 Image = NDArray[np.float32]
 SKIN_UM = 6.0  # skin has nothing finer to show once it is behind a lens
-HIDDEN_SHARE = 0.25  # a shaft of which less is to be seen cannot be asked for
-FAINT_CONTRAST = 0.045
 
 # colours in linear light, red, green, blue
 TYNDALL = np.array([1.0, 0.68, 0.40], np.float32)
@@ -44,10 +42,17 @@ class TrueHair:
     """By diameter_um at 40 µm."""
     unit: int
     cut_by_frame: bool
-    hidden: bool
-    """Covered by other hairs or as pale as its skin: nobody could find it, so it counts neither for nor against."""
+    seen: bool
+    """Something of its shaft is to be seen: it is neither covered by other hairs nor lost in its skin."""
+    root_covered: bool
+    """Other hairs lie on its root."""
     z: int
     """Drawing order: higher is nearer to the lens."""
+
+    @property
+    def hidden(self) -> bool:
+        """Nobody could tell that a hair leaves the skin here, so it counts neither for nor against."""
+        return self.root_covered or not self.seen
 
 
 @dataclass(frozen=True, eq=False)
@@ -338,17 +343,13 @@ def render(scalp: Scalp, scope: Scope, seed: int) -> Rendering:
     columns = _bars(rng, pixels, scope)
     pixels, jpeg = optics.encode(pixels, scope.jpeg_quality)
 
-    covered = _covered(painted, h * w)
-    hairs: list[TrueHair] = []
-    crossing: list[TrueHair] = []
-    for z, (shaft, mark) in enumerate(zip(shafts, painted, strict=True)):
-        if shaft.loose or mark is None:
-            continue
-        found = _true_hair(shaft, z, mark, covered[z], scope, columns, px_um)
-        if found is not None:
-            hair, rooted = found
-            (hairs if rooted else crossing).append(hair)
-    return Rendering(pixels, jpeg, scope.um_per_px, tuple(hairs), tuple(crossing))
+    placed = [
+        hair
+        for z, shaft in enumerate(shafts)
+        if not shaft.loose and painted[z] is not None and (hair := _placed(shaft, z, scope, columns, px_um)) is not None
+    ]
+    hairs, crossing = _as_seen(placed, painted, h * w, pixels, scope)
+    return Rendering(pixels, jpeg, scope.um_per_px, hairs, crossing)
 
 
 def _bare_skin(
@@ -379,21 +380,22 @@ def _hair(
     return painted
 
 
-def _covered(painted: list[Painted | None], pixels: int) -> NDArray[np.bool_]:
-    """For each shaft, whether those drawn after it leave less than HIDDEN_SHARE of it to be seen."""
-    owner = np.full(pixels, -1, np.int16)
-    for z, mark in enumerate(painted):
-        if mark is not None:
-            owner[mark.pixels] = z
-    left = np.bincount(owner[owner >= 0], minlength=len(painted))
-    whole = np.array([0 if mark is None else len(mark.pixels) for mark in painted])
-    return left < HIDDEN_SHARE * whole
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """A shaft in the photograph, before anybody looked whether it can be seen."""
+
+    shaft: Shaft
+    z: int
+    path_px: NDArray[np.float64]
+    shown_px: NDArray[np.float64]
+    """The longest part of the path inside the picture."""
+    diameter_um: float
+    rooted: bool
+    cut_by_frame: bool
 
 
-def _true_hair(
-    shaft: Shaft, z: int, mark: Painted, covered: bool, scope: Scope, columns: tuple[int, int], px_um: float
-) -> tuple[TrueHair, bool] | None:
-    """What the truth says of a shaft, and whether its root is in the picture; None for one behind a bar.
+def _placed(shaft: Shaft, z: int, scope: Scope, columns: tuple[int, int], px_um: float) -> _Placed | None:
+    """Where a shaft lies and how wide it is there; None for one behind a bar.
 
     columns: between which the photograph is to be seen.
     """
@@ -402,27 +404,45 @@ def _true_hair(
     low, high = np.array([columns[0], 0]) - 0.5, np.array([columns[1], scope.height_px]) - 0.5
     inside = np.asarray(((path > low) & (path < high)).all(1))
     rooted, cut = bool(inside[0]) and shaft.unit >= 0, not inside[-1]
+    run = _longest_run(inside) if inside.any() else slice(0, 2)
+    shown = path[run] if run.stop - run.start > 1 else path[:2]
     if scope.bars:  # what a bar covers is no hair
         if inside.sum() < 2:
             return None
-        run = _longest_run(inside)
         rooted &= run.start == 0
-        path = path[run]
+        path = shown
         width_um = shaft.width_um[run]
     else:
         width_um = shaft.width_um[inside] if inside.any() else shaft.width_um
-    diameter_um = float(width_um.mean())
-    defocus_um = scope.defocus_um_per_um * float(np.median(np.abs(shaft.height_um - scope.focus_um)))
-    blur_um = float(np.hypot(scope.psf_um, defocus_um))
-    faint = mark.contrast * min(1.0, diameter_um / (2.5 * blur_um)) < FAINT_CONTRAST
-    hair = TrueHair(
-        root_px=(float(path[0, 0]), float(path[0, 1])),
-        path_px=path,
-        diameter_um=diameter_um,
-        hair_class="vellus" if diameter_um <= VELLUS_MAX_UM else "terminal",
-        unit=shaft.unit,
-        cut_by_frame=bool(cut),
-        hidden=bool(faint or covered),
-        z=z,
+    return _Placed(shaft, z, path, shown, float(width_um.mean()), rooted, bool(cut))
+
+
+def _as_seen(
+    placed: list[_Placed], painted: list[Painted | None], pixels_drawn: int, pixels: NDArray[np.uint8], scope: Scope
+) -> tuple[tuple[TrueHair, ...], tuple[TrueHair, ...]]:
+    """The truth of the finished photograph: hairs with their root in it, and those that only reach into it."""
+    shaft_shown, root_shown = visibility.uncovered(painted, pixels_drawn)
+    away_um = np.array([np.median(np.abs(p.shaft.height_um - scope.focus_um)) for p in placed])
+    discernible = visibility.discernible(
+        pixels,
+        scope.um_per_px,
+        [p.shown_px for p in placed],
+        np.array([p.diameter_um for p in placed]),
+        np.hypot(scope.psf_um, scope.defocus_um_per_um * away_um),
     )
-    return hair, rooted
+    hairs: list[TrueHair] = []
+    crossing: list[TrueHair] = []
+    for p, stands_out in zip(placed, discernible, strict=True):
+        hair = TrueHair(
+            root_px=(float(p.path_px[0, 0]), float(p.path_px[0, 1])),
+            path_px=p.path_px,
+            diameter_um=p.diameter_um,
+            hair_class="vellus" if p.diameter_um <= VELLUS_MAX_UM else "terminal",
+            unit=p.shaft.unit,
+            cut_by_frame=p.cut_by_frame,
+            seen=bool(shaft_shown[p.z] and stands_out),
+            root_covered=not root_shown[p.z],
+            z=p.z,
+        )
+        (hairs if p.rooted else crossing).append(hair)
+    return tuple(hairs), tuple(crossing)

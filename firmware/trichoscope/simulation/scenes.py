@@ -52,7 +52,7 @@ def _scalp(rng: np.random.Generator, clipped: bool, coarse: bool) -> Scalp:
         curl_per_mm=curl,
         direction_deg=u(0, 360),
         direction_swirl=abs(rng.normal(0, 0.15)),
-        direction_jitter_deg=u(2, 18),
+        direction_jitter_deg=u(2, 18) if clipped or rng.random() < 0.3 else u(2, 8),
         elevation_deg=(u(5, 30), u(30, 68)),
         melanin=melanin,
         pheomelanin=u(0.6, 1) if colour == 3 else u(0, 0.35) * (rng.random() < 0.5),

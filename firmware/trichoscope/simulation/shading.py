@@ -35,8 +35,8 @@ class Painted:
 
     pixels: NDArray[np.intp]
     """Flat indices of the pixels that the shaft covers by more than half."""
-    contrast: float
-    """Mean relative difference between the shaft and what was under it."""
+    along_um: Floats
+    """How far from the root each of them lies."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +97,9 @@ def draw_shaft(
     under = image[near.rows, near.columns]
     image[near.rows, near.columns] = under + alpha * (colour - under)
     solid = cover > 0.5 * cover.max()  # a thin hair out of focus is solid nowhere
-    weight = float(cover.sum())
-    if weight < 1e-3:
+    if float(cover.sum()) < 1e-3:
         return None
-    change = np.abs((colour - under).mean(1)) / (under.mean(1) + 0.05)
-    contrast = float((change * cover * opacity).sum() / weight)
-    return Painted(near.rows[solid] * image.shape[1] + near.columns[solid], contrast)
+    return Painted(near.rows[solid] * image.shape[1] + near.columns[solid], near.s[solid] * near.um)
 
 
 def _pixels_near(
