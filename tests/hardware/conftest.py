@@ -1,0 +1,22 @@
+"""The tests of what has wires or needs root. They are skipped with a reason wherever that is not at hand."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+LONG = "TRICHOSCOPE_LONG"
+"""Set by scripts/test: the drills that take minutes and root run too."""
+
+
+@pytest.fixture(scope="session")
+def debian_root() -> None:
+    """Where a fresh Debian can be made and thrown away again."""
+    if not os.environ.get(LONG):
+        pytest.skip(f"takes minutes; {LONG}=1 runs it, as scripts/test does")
+    if os.geteuid() != 0:
+        pytest.skip("needs root: a Debian is unpacked and mounted")
+    if shutil.which("apt-get") is None:
+        pytest.skip("needs Debian's packages")
