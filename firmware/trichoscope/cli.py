@@ -26,7 +26,7 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from . import __version__, cli_records
+from . import __version__, cli_instrument, cli_records
 from .errors import (
     CalibrationUnreadable,
     MeasurementFailed,
@@ -61,6 +61,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog="Example: trichoscope analyze scalp.jpg --scale-um 2.77",
 )
+app.add_typer(cli_instrument.app)
 app.add_typer(cli_records.app)
 
 
