@@ -29,10 +29,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": {"errors", "clock"},
     "instrument": {"errors", "frame", "measurement", "photograph", "simulation"},
     "config": {"clinic", "errors", "instrument"},
+    "selftest": {"clock", "errors", "frame", "instrument", "measurement", "records"},
+    "consultation": {"capture", "clock", "errors", "instrument", "measurement", "outputs", "photograph", "records", "selftest"},
+    "rehearsal": {"instrument", "outputs"},
+    "device": {
+        "capture", "clock", "config", "consultation", "errors", "instrument", "measurement", "outputs", "records",
+        "rehearsal", "selftest",
+    },  # fmt: skip
+    "cli_instrument": {"config", "device", "errors", "outputs", "selftest"},
     "capture": {"clock", "frame", "instrument", "measurement", "photograph", "records"},
     "outputs": {"errors"},
     "cli_records": {"clock", "errors", "measurement", "outputs", "photograph", "records"},
-    "cli": {"cli_records", "errors", "frame", "measurement", "outputs", "photograph", "simulation"},
+    "cli": {"cli_instrument", "cli_records", "errors", "frame", "measurement", "outputs", "photograph", "simulation"},
     "__main__": {"cli"},
 }
 """Room → the other rooms it may import. A new room is entered here on purpose."""
