@@ -55,8 +55,7 @@ class Health:
         self._sys = root / "sys"
 
     def read(self) -> HealthReading:
-        """Takes well below a millisecond. Raises OSError where the disk cannot be asked."""
-        disk = os.statvfs(self._folder)
+        """Takes well below a millisecond."""
         supplies = [path.parent for path in self._sys.glob("class/power_supply/*/type")]
         kinds = {supply: _text(supply / "type") for supply in supplies}
         charges = [_number(supply / "capacity") for supply in supplies if kinds[supply] == "Battery"]
@@ -67,10 +66,17 @@ class Health:
         return HealthReading(
             temperature_c=None if millidegrees is None else millidegrees / 1000,
             throttling=self.throttling(),
-            free_bytes=disk.f_bavail * disk.f_frsize,
+            free_bytes=self._free_bytes(),
             battery_percent=None if charge is None else round(charge),
             on_mains=charge is None or charging or any(plugs),
         )
+
+    def _free_bytes(self) -> int:
+        try:
+            disk = os.statvfs(self._folder)
+        except OSError:  # a disk that is gone has no room
+            return 0
+        return disk.f_bavail * disk.f_frsize
 
     def throttling(self) -> int | None:
         """The firmware's bits alone, as each capture keeps them."""

@@ -1,0 +1,108 @@
+"""A visit without anybody: three presses at three sites on the simulated instrument, every screen as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from itertools import cycle, islice
+from pathlib import Path
+
+from .instrument.screen import Screen, events, pages
+from .instrument.screen.events import Event
+from .instrument.screen.pages import Page, Site
+from .outputs import write
+
+PATIENT = "SIM-0001"
+SITES: tuple[Site, ...] = ("frontal", "vertex", "occipital")
+
+Hand = Generator[list[Event], Page, None]
+"""Is sent the page that is shown, and gives what it asks for; ends when the visit is over."""
+
+
+def visit(presses: int, press: Callable[[], None], in_place: Callable[[], bool]) -> Hand:
+    """Choose a patient, press at one site after the other, look at everything, leave.
+
+    Ends early where a fault is shown.
+
+    Args:
+        press: the instrument's own button.
+        in_place: whether the probe is on the scalp.
+    """
+    page = yield []
+    page = yield [events.OpenTypeCode()]
+    for length in range(1, len(PATIENT) + 1):
+        assert isinstance(page, pages.TypeCode)
+        page = yield [events.Turn(replace(page, text=PATIENT[:length]))]
+    page = yield [events.Typed(PATIENT)]
+    for site in islice(cycle(SITES), presses):
+        page = yield [events.OpenSites()]
+        page = yield [events.ChooseSite(site)]
+        while not in_place():
+            page = yield []
+        yield []  # the live view is of the place now
+        press()
+        page = yield []
+        while isinstance(page, pages.Ready):
+            page = yield []
+        if isinstance(page, pages.Fault):
+            return
+        if isinstance(page, pages.Result):
+            yield [events.Turn(replace(page, view="picture"))]
+            yield [events.Turn(replace(page, view="picture", hairs_shown=False))]
+            yield [events.Turn(replace(page, view="warnings"))]
+        page = yield [events.Keep()]
+    page = yield [events.OpenHistory()]
+    page = yield [events.Back()]
+    page = yield [events.OpenService()]
+    page = yield [events.RunSelfTest()]
+    while isinstance(page, pages.SelfTest) and page.running:
+        page = yield []
+    page = yield [events.Back()]
+    yield [events.OpenPatients()]
+
+
+class Recorder:
+    """A display that also writes each page as a PNG, as it was last seen before another one took its place.
+
+    Args:
+        folder: of the files, named by their order and page; it must be there.
+    """
+
+    def __init__(self, screen: Screen, folder: Path) -> None:
+        self._screen = screen
+        self._folder = folder
+        self._shown: Page | None = None
+        self._count = 0
+
+    def show(self, page: Page) -> None:
+        if self._shown is not None and _name(page) != _name(self._shown):
+            self.keep()
+        self._screen.show(page)
+        self._shown = page
+
+    def events(self) -> list[Event]:
+        return self._screen.events()
+
+    def keep(self) -> None:
+        """Write what is shown now."""
+        if self._shown is not None:
+            self._count += 1
+            write(self._folder / f"{self._count:02d}-{_name(self._shown)}.png", self._screen.png())
+
+
+def _name(page: Page) -> str:
+    """What makes a page another picture."""
+    kind = type(page).__name__.lower()
+    match page:
+        case pages.Ready(banner=banner) | pages.Sites(banner=banner):
+            return f"{kind}-{banner.site or 'none'}"
+        case pages.Measuring(step=step) | pages.Calibrating(step=step):
+            return f"{kind}-{step}"
+        case pages.Result(view="picture", hairs_shown=shown):
+            return f"{kind}-picture" + ("" if shown else "-plain")
+        case pages.Result(view=view) | pages.Service(view=view):
+            return f"{kind}-{view}"
+        case pages.SelfTest(running=running):
+            return f"{kind}-{'running' if running else 'done'}"
+        case _:
+            return kind
