@@ -39,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli_instrument": {"config", "device", "errors", "outputs", "selftest"},
     "capture": {"clock", "frame", "instrument", "measurement", "photograph", "records"},
     "outputs": {"errors"},
+    "clinic": {"clock", "errors", "frame", "measurement", "outputs", "photograph", "records"},
     "cli_records": {"clock", "errors", "measurement", "outputs", "photograph", "records"},
     "cli": {"cli_instrument", "cli_records", "errors", "frame", "measurement", "outputs", "photograph", "simulation"},
     "__main__": {"cli"},
