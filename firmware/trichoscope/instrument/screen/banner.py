@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pygame import Rect
 
+from . import style
 from .drawing import Drawing, middle
 from .events import Back
 from .pages import SITES, Banner
-from .style import BAD, BODY, CAUTION, GAP, INK, LEAD, MUTED, SMALL, TEXT, TOUCH, Colour
+from .style import BAD, BODY, CAUTION, GAP, LEAD, MUTED, SMALL, TEXT, TOUCH, Colour, Face
 
 BAR = 48
 BATTERY_LOW, BATTERY_EMPTY = 20, 8
@@ -16,30 +17,28 @@ BATTERY_LOW, BATTERY_EMPTY = 20, 8
 def bar(drawing: Drawing, banner: Banner, right: str | None = None) -> None:
     """A low bar: patient and site at the left (or a notice, which goes before), marks at the right."""
     area = Rect(0, 0, 800, BAR)
-    drawing.surface.fill(INK, area)
-    room = marks(drawing, banner, 792, 24) - 16 - 12
+    room = marks(drawing, banner, 792, 24) - 28
     if banner.notice is not None:
         notice(drawing, banner.notice, Rect(12, 0, room, BAR))
         return
-    x = 12 + _who(drawing, banner, 12, middle(area, BODY), BODY, room - 150)
-    if right is not None:
-        drawing.text(right, (x, middle(area, SMALL)), SMALL, MUTED, room=room + 12 - x)
+    taken = _who(drawing, banner, 12, middle(area, BODY), BODY, room)
+    if right is not None and room - taken > 90:
+        drawing.text(right, (12 + taken + 20, middle(area, SMALL)), SMALL, MUTED)
 
 
-def head(drawing: Drawing, banner: Banner, title: str, *, below: str | None = None, back: bool = True) -> None:
-    """A high bar with the way back, a title, patient and site below it (or other words), and marks."""
-    x = 20
-    if back:
-        drawing.button(Rect(GAP, GAP, TOUCH, TOUCH), "", Back(), icon="back")
-        x = GAP + TOUCH + 16
+def head(drawing: Drawing, banner: Banner, title: str, *, below: str | None = None, problem: str | None = None) -> None:
+    """A high bar with the way back, a title, patient and site below it (or other words, or a problem), and marks."""
+    drawing.button(Rect(GAP, GAP, TOUCH, TOUCH), "", Back(), icon="back")
+    x = GAP + TOUCH + 16
     room = marks(drawing, banner, 792, 30) - 16 - x
     drawing.text(title, (x, 42), LEAD, face="Strong", room=room)
-    if banner.notice is not None:
+    problem = problem or banner.notice
+    if problem is not None:
         drawing.sign("caution", (x + 12, 66), 24)
-        drawing.text(banner.notice, (x + 32, 73), SMALL, CAUTION, room=792 - x - 32)
+        drawing.text(problem, (x + 32, 73), SMALL, room=792 - x - 32)
     elif below is not None:
         drawing.text(below, (x, 73), SMALL, MUTED, room=792 - x)
-    elif banner.patient is not None:
+    else:
         _who(drawing, banner, x, 73, SMALL, 792 - x)
 
 
@@ -49,15 +48,17 @@ def notice(drawing: Drawing, text: str, area: Rect) -> None:
 
 
 def _who(drawing: Drawing, banner: Banner, x: int, baseline: int, size: int, room: int) -> int:
-    """Patient and site. Returns the width taken."""
-    left = x
+    """Patient and site, the site whole. Returns the width taken."""
     code = banner.patient or "No patient"
-    x += drawing.text(code, (x, baseline), size, face="Code" if banner.patient else "Text", room=room) + 12
-    if banner.site is not None:
-        drawing.dot((x, baseline - size * 0.36), 2.5, MUTED)
-        x += 12
-        x += drawing.text(SITES[banner.site], (x, baseline), size, TEXT, room=max(left + room - x + 140, 90)) + 14
-    return x - left
+    face: Face = "Code" if banner.patient else "Text"
+    site = "" if banner.site is None else SITES[banner.site]
+    after = 24 + style.width_of(site, "Text", size) if site else 0
+    fitting = style.largest(code, room - after, face, (size, SMALL))
+    wide = drawing.text(code, (x, baseline), fitting, face=face, room=room - after)
+    if site:
+        drawing.dot((x + wide + 12, baseline - size * 0.36), 2.5, MUTED)
+        drawing.text(site, (x + wide + 24, baseline), size)
+    return wide + after
 
 
 def marks(drawing: Drawing, banner: Banner, right: int, y: int) -> int:

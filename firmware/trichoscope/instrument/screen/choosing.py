@@ -10,6 +10,7 @@ import numpy as np
 import pygame
 from pygame import Rect
 
+from . import style
 from .banner import head
 from .drawing import ACTIONS, Drawing, middle
 from .events import ChoosePatient, ChooseSite, OpenTypeCode, ScanWristband, Turn, Typed
@@ -62,7 +63,7 @@ def _visit(drawing: Drawing, area: Rect, visit: Visit, chosen: bool) -> None:
         right -= drawing.text(done, (right, middle(area, SMALL)), SMALL, ink, align="right") + 36
         drawing.icon("good", (right + 18, area.centery), 24, ink)
     room = right - x - 8
-    below = ", ".join(filter(None, (visit.name, visit.procedure)))
+    below = " · ".join(filter(None, (visit.name, visit.procedure)))
     if below:
         drawing.text(visit.code, (x, area.top + 32), BODY, ink, face="Code", room=room)
         drawing.text(below, (x, area.top + 59), SMALL, soft, room=room)
@@ -80,7 +81,7 @@ def scanning(drawing: Drawing, page: Scanning) -> None:
     else:
         drawing.sign("good", (x + 18, 140), 36)
         drawing.text("Read", (x + 46, 153), LEAD, face="Strong")
-        drawing.paragraph(page.found, (x, 200), 252, BODY, face="Code", most=2)
+        drawing.paragraph(page.found, (x, 200), 252, BODY, face="Code", most=4)
     drawing.button(Rect(x, 400, 252, TOUCH), "Type code", OpenTypeCode(), icon="keyboard")
 
 
@@ -96,12 +97,17 @@ def live_scanning(drawing: Drawing, page: Scanning) -> list[Rect]:
 
 
 def type_code(drawing: Drawing, page: TypeCode) -> None:
-    head(drawing, page.banner, "Patient's code", below="" if page.problem is None else page.problem)
+    head(drawing, page.banner, "Patient's code", below="", problem=page.problem)
     field = Rect(GAP, 92, 632, 68)
     drawing.plate(field, PLATE, outline=CAUTION if page.problem else LINE)
     x = field.left + 16
     if page.text:
-        x += drawing.text(page.text, (x, middle(field, FIGURE)), FIGURE, face="Code", room=field.width - 44) + 2
+        room = field.width - 44
+        size = style.largest(page.text, room, "Code", (FIGURE, LEAD, BODY, SMALL))
+        text = page.text
+        while style.width_of(text, "Code", size) > room:  # the end is what is being typed
+            text = text[1:]
+        x += drawing.text(text, (x, middle(field, size)), size, face="Code") + 2
     drawing.surface.fill(TEXT, Rect(x, field.top + 14, 3, field.height - 28))
     code = page.text.strip()
     drawing.button(Rect(648, 90, 144, TOUCH), "Done", Typed(code) if code else None, icon="check", kind="primary")
@@ -137,7 +143,7 @@ SPOTS: dict[Site, tuple[int, int]] = {
 
 
 def sites(drawing: Drawing, page: Sites) -> None:
-    head(drawing, page.banner, "Where on the head?", below=page.banner.patient or "")
+    head(drawing, page.banner, f"Site for {page.banner.patient}", below="today's frames: mean ± SD")
     drawing.surface.blit(_head_from_above(), (0, 84))
     drawing.text("left", (22, 462), SMALL, MUTED)
     drawing.text("right", (378, 462), SMALL, MUTED, align="right")

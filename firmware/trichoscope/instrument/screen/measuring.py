@@ -8,8 +8,8 @@ from typing import Literal
 from pygame import Rect
 
 from ...measurement.reading import Interval, Reading
-from . import photograph
-from .banner import BAR, bar
+from . import photograph, style
+from .banner import BAR, bar, marks, notice
 from .drawing import ACTIONS, Button, Drawing, middle, resized
 from .events import (
     Calibrate,
@@ -40,14 +40,16 @@ from .style import (
     SMALL,
     TEXT,
     TOUCH,
+    Face,
 )
 
 LIVE = Rect(0, BAR, 576, 432)
 """The live picture: all of a 4 : 3 sensor, because what is seen is what is measured."""
 _RAIL = Rect(584, BAR, 208, 424)
-_AIDS = Rect(_RAIL.left, 220, _RAIL.width, 84)
-_ASIDE = Rect(GAP, 60, 416, 312)
+_AIDS = Rect(_RAIL.left, 218, _RAIL.width, 84)
+_ASIDE = Rect(GAP, 64, 416, 312)
 
+_STEPS = {"photograph": "Photograph", "hairs": "Hairs and widths", "saving": "Saving"}
 _LIGHTS: dict[Light, tuple[str, Light]] = {"white": ("White", "polarised"), "polarised": ("Polarised", "white")}
 
 
@@ -59,25 +61,23 @@ def starting(drawing: Drawing, page: Starting) -> None:
 
 def ready(drawing: Drawing, page: Ready) -> None:
     """All but the live view."""
-    bar(drawing, page.banner)
-    if page.banner.notice is None:
-        known = page.banner.patient is not None and page.banner.site is not None
+    banner = page.banner
+    known = banner.patient is not None and banner.site is not None
+    reach = marks(drawing, banner, 792, BAR // 2) - 16
+    if banner.notice is not None:
+        notice(drawing, banner.notice, Rect(12, 0, reach - 24, BAR))
+    else:
         drawing.sign("good" if known else "plain", (26, BAR / 2), 26)
         words = "Ready" if known else "Choose patient and site"
-        drawing.text(words, (48, middle(Rect(0, 0, 0, BAR), BODY)), BODY, face="Strong")
-    _choice(drawing, Rect(_RAIL.left, 52, 208, 80), "person", page.banner.patient, OpenPatients(), _patient(page))
-    _choice(
-        drawing,
-        Rect(_RAIL.left, 136, 208, 80),
-        "site",
-        None if page.banner.site is None else SITES[page.banner.site],
-        OpenSites(),
-        _kept(page),
-    )
-    may = page.banner.patient is not None and page.banner.site is not None
-    drawing.button(Rect(_RAIL.left, 308, 208, 84), "Measure", Press() if may else None, kind="primary", size=LEAD)
-    drawing.button(Rect(_RAIL.left, 400, 100, TOUCH), "", OpenHistory(), icon="history")
-    drawing.button(Rect(_RAIL.left + 108, 400, 100, TOUCH), "", OpenService(), icon="service")
+        drawing.text(words, (48, middle(Rect(0, 0, 0, BAR), BODY)), BODY, face="Strong", room=reach - 48)
+    left, wide = _RAIL.left, _RAIL.width
+    patient = "Patient" if banner.patient is None else banner.patient_name or "Patient"
+    _choice(drawing, Rect(left, 52, wide, 76), "person", banner.patient, OpenPatients(), patient)
+    site = None if banner.site is None else SITES[banner.site]
+    _choice(drawing, Rect(left, 134, wide, 76), "site", site, OpenSites(), _kept(page))
+    drawing.button(Rect(left, 312, wide, 80), "Measure", Press() if known else None, kind="primary", size=LEAD)
+    drawing.button(Rect(left, 400, 100, TOUCH), "History", OpenHistory() if known else None, icon="history")
+    drawing.button(Rect(left + 108, 400, 100, TOUCH), "Service", OpenService(), icon="service")
     drawing.touch(_light_button(page), ChooseLight(_LIGHTS[page.light][1]))
 
 
@@ -120,12 +120,10 @@ def _choice(drawing: Drawing, area: Rect, icon: str, chosen: str | None, event: 
     if chosen is None:
         drawing.text(below, (x, middle(area, BODY)), BODY, ink, face="Strong", room=room)
         return
-    drawing.text(chosen, (x, area.top + 36), BODY, ink, face="Code" if icon == "person" else "Strong", room=room)
-    drawing.text(below, (x, area.top + 63), SMALL, INK if pressed else MUTED, room=room)
-
-
-def _patient(page: Ready) -> str:
-    return "Patient" if page.banner.patient is None else page.banner.patient_name or "Patient"
+    face: Face = "Code" if icon == "person" else "Strong"
+    size = style.largest(chosen, room, face, (BODY, SMALL))
+    drawing.text(chosen, (x, area.top + 34), size, ink, face=face, room=room)
+    drawing.text(below, (x, area.top + 61), SMALL, INK if pressed else MUTED, room=room)
 
 
 def _kept(page: Ready) -> str:
@@ -136,30 +134,23 @@ def _kept(page: Ready) -> str:
 
 def measuring(drawing: Drawing, page: Measuring) -> None:
     bar(drawing, page.banner)
-    steps = {"photograph": "Photograph", "hairs": "Finding hairs", "saving": "Saving"}
-    now = list(steps).index(page.step)
+    now = list(_STEPS).index(page.step)
+    words = "Hold still" if now == 0 else "You may lift the scope"
     if page.photograph is not None:
-        drawing.picture(page.photograph, Rect(GAP, 64, 408, 306))
-        left, room = 440, 344
+        drawing.picture(page.photograph, _ASIDE)
+        drawing.paragraph(words, (_ASIDE.right + 32, 216 if now == 0 else 190), 320, 52, face="Strong")
     else:
-        left, room = 228, 344
-    drawing.text("Hold still" if now == 0 else "You may lift", (left, 118), FIGURE, face="Strong", room=room)
-    if now > 0:
-        drawing.text("the scope", (left, 164), FIGURE, face="Strong", room=room)
-    y = 216
-    for i, name in enumerate(steps.values()):
+        drawing.text(words, (400, 240), 84 if now == 0 else 60, face="Strong", align="centre")
+    for i, name in enumerate(_STEPS.values()):
+        track = Rect(GAP + i * 264, 404, 256, 14)
+        drawing.plate(track, TEXT if i < now else RAISED)
+        if i == now:
+            drawing.plate(Rect(track.left, track.top, track.width // 2, track.height), TEXT)
+        x, y = track.left + 2, 454
         if i < now:
-            drawing.sign("good", (left + 14, y), 28)
-        elif i == now:
-            drawing.dot((left + 14, y), 11, TEXT, width=3)
-            drawing.dot((left + 14, y), 4, TEXT)
-        else:
-            drawing.dot((left + 14, y), 11, LINE, width=3)
-        drawing.text(name, (left + 42, y + 9), BODY, TEXT if i <= now else MUTED, face="Strong" if i == now else "Text")
-        y += 50
-    track = Rect(GAP, 404, 784, 20)
-    drawing.plate(track, RAISED)
-    drawing.plate(Rect(track.left, track.top, track.width * (2 * now + 1) // (2 * len(steps)), track.height), TEXT)
+            drawing.sign("good", (x + 12, y - 7), 24)
+            x += 32
+        drawing.text(name, (x, y), SMALL, MUTED if i > now else TEXT, face="Strong" if i == now else "Text")
 
 
 def result(drawing: Drawing, page: Result) -> None:
@@ -174,13 +165,13 @@ def result(drawing: Drawing, page: Result) -> None:
 def _figures(drawing: Drawing, page: Result) -> None:
     reading = page.reading
     bar(drawing, page.banner, right=f"frame {page.frame}")
-    _density(drawing, reading.total_per_cm2, (16, 134))
+    _density(drawing, reading.total_per_cm2, (16, 132))
     _classes(drawing, reading)
     for (label, value), (x, y) in zip(
-        _other_figures(reading), ((16, 264), (232, 264), (16, 314), (232, 314)), strict=True
+        _other_figures(reading), ((16, 260), (232, 260), (16, 316), (232, 316)), strict=True
     ):
         drawing.text(value, (x, y), 28, face="Strong", room=204)
-        drawing.text(label, (x, y + 21), SMALL, MUTED, room=204)
+        drawing.text(label, (x, y + 22), SMALL, MUTED, room=204)
     _quality(drawing, reading.warnings)
 
     area = Rect(448, 56, 344, 258)
@@ -208,7 +199,8 @@ def _figures(drawing: Drawing, page: Result) -> None:
 def _enlarged(drawing: Drawing, page: Result) -> None:
     reading = page.reading
     area = Rect(0, 0, 640, 480)
-    drawing.picture(_picture(page, area), area)
+    place = drawing.picture(_picture(page, area), area)
+    photograph.scale_bar(drawing, place, reading.scale_um_per_px * reading.size_px[0] / place.width)
     left, wide = 648, 144
     total = reading.total_per_cm2
     drawing.text("—" if total is None else f"{total.value:.0f}", (left, 58), 60, face="Strong")
@@ -232,7 +224,7 @@ def _warnings(drawing: Drawing, page: Result) -> None:
     y = 92.0
     for warning in page.reading.warnings:
         drawing.sign("caution", (34, y - 8), 28)
-        y = drawing.paragraph(warning, (62, y), 722, BODY, most=2) + 16
+        y = drawing.paragraph(warning, (62, y), 722, BODY, most=3) + 14
     drawing.buttons(
         ACTIONS,
         [
@@ -279,14 +271,14 @@ def _density(drawing: Drawing, density: Interval | None, at: tuple[int, int]) ->
 
 def _classes(drawing: Drawing, reading: Reading) -> None:
     if not reading.classes_shown:
-        drawing.plate(Rect(12, 152, 420, 76))
+        drawing.plate(Rect(12, 148, 420, 74))
         drawing.paragraph(
             f"Terminal and vellus figures are withheld: {reading.scale_um_per_px:.1f} µm/px is too coarse for thin "
             "hairs.",
-            (26, 184), 396, SMALL, most=2,
+            (26, 179), 396, SMALL, most=2,
         )  # fmt: skip
         return
-    for y, name, density in ((180, "Terminal", reading.terminal_per_cm2), (218, "Vellus", reading.vellus_per_cm2)):
+    for y, name, density in ((176, "Terminal", reading.terminal_per_cm2), (213, "Vellus", reading.vellus_per_cm2)):
         photograph.marker(drawing, 16, y - 9, vellus=name == "Vellus")
         drawing.text(name, (60, y), BODY)
         if density is not None:
@@ -316,9 +308,15 @@ def _range(interval: Interval) -> str:
     return f"{interval.low:.0f}–{interval.high:.0f}"
 
 
+def _aside(drawing: Drawing, photograph: Image) -> None:
+    """The photograph at the left, in a thin frame that is seen where all of it is dark."""
+    drawing.plate(_ASIDE.inflate(4, 4), LINE)
+    drawing.picture(photograph, _ASIDE)
+
+
 def withheld(drawing: Drawing, page: Withheld) -> None:
     bar(drawing, page.banner)
-    drawing.picture(page.photograph, _ASIDE)
+    _aside(drawing, page.photograph)
     drawing.sign("caution", (466, 96), 44)
     drawing.text("No figures", (500, 110), FIGURE, face="Strong", room=292)
     y = drawing.paragraph(page.why, (446, 164), 340, BODY, most=5)
@@ -335,7 +333,7 @@ def withheld(drawing: Drawing, page: Withheld) -> None:
 
 def refused(drawing: Drawing, page: Refused) -> None:
     bar(drawing, page.banner)
-    drawing.picture(page.photograph, _ASIDE)
+    _aside(drawing, page.photograph)
     drawing.sign("bad", (466, 96), 44)
     drawing.text("Not usable", (500, 110), FIGURE, face="Strong", room=292)
     y = 162.0

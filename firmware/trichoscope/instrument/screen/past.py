@@ -24,7 +24,7 @@ QUANTITIES: dict[Quantity, tuple[str, str, Colour]] = {
 }
 MOST = 12
 """The newest so many are shown."""
-_PLOT = Rect(64, 104, 452, 240)
+_PLOT = Rect(64, 124, 452, 224)
 
 
 def difference(later: Interval, earlier: Interval) -> Interval:
@@ -80,7 +80,7 @@ def _plot(drawing: Drawing, quantity: Quantity, points: Sequence[tuple[PastReadi
         y = round(_PLOT.bottom - i * step / most * _PLOT.height)
         surface.fill(LINE if i == 0 else PLATE, Rect(_PLOT.left, y - 1, _PLOT.width, 2))
         drawing.text(f"{i * step:g}", (_PLOT.left - 10, y + 7), SMALL, MUTED, align="right")
-    drawing.text(unit, (_PLOT.left, _PLOT.top - 6), SMALL, MUTED)
+    drawing.text(unit, (_PLOT.left, _PLOT.top - 10), SMALL, MUTED)
 
     places, by_date = _places([past for past, _ in points])
     before: tuple[int, int] | None = None
@@ -108,20 +108,20 @@ def _beside(drawing: Drawing, quantity: Quantity, points: Sequence[tuple[PastRea
     """The last figure, and by how much it differs from the first and the one before."""
     x = 548
     last, figure = points[-1]
-    x += drawing.text(f"{figure.value:.0f}", (x - 3, 172), 84, face="Strong") + 6
-    drawing.text(QUANTITIES[quantity][1].removeprefix("terminal").removeprefix("vellus"), (x, 172), SMALL, room=792 - x)
-    drawing.text(f"{figure.low:.0f}–{figure.high:.0f}", (548, 206), LEAD)
-    drawing.text("95 %", (548 + 130, 206), SMALL, MUTED)
-    y = 252
-    earlier = dict.fromkeys((points[0], points[-2]) if len(points) > 1 else ())
-    for past, before in earlier:
-        change = difference(figure, before)
-        drawing.text(f"since {_day(past)}", (548, y), SMALL, MUTED, room=244)
-        drawing.text(_signed(change.value), (548, y + 30), LEAD, face="Strong")
-        drawing.text(f"{_signed(change.low)} to {_signed(change.high)}", (620, y + 29), BODY, MUTED, room=172)
-        y += 66
+    wide = drawing.text(f"{figure.value:.0f}", (x - 3, 168), 84, face="Strong") + 6
+    drawing.text("µm" if quantity == "width" else "/cm²", (x + wide, 168), BODY)
+    wide = drawing.text(f"{figure.low:.0f}–{figure.high:.0f}", (x, 204), LEAD) + 8
+    drawing.text("95 %", (x + wide, 204), SMALL, MUTED)
+    y = 254
     if len(points) == 1:
-        drawing.paragraph(f"One visit, {_day(last)}: nothing to compare with.", (548, y), 244, SMALL, MUTED)
+        drawing.paragraph(f"One visit, {_day(last)}: nothing to compare with.", (x, y), 244, SMALL, MUTED)
+        return
+    for past, before in dict.fromkeys((points[0], points[-2])):
+        change = difference(figure, before)
+        drawing.text(f"since {_day(past)}", (x, y), SMALL, MUTED, room=244)
+        wide = drawing.text(_signed(change.value), (x, y + 31), LEAD, face="Strong") + 12
+        drawing.text(f"{_signed(change.low)} to {_signed(change.high)}", (x + wide, y + 30), SMALL, MUTED)
+        y += 70
 
 
 def _places(readings: Sequence[PastReading]) -> tuple[list[float], bool]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pygame import Rect
 
 from ...measurement.reading import Reading
+from . import style
 from .drawing import Drawing, resized
 from .pages import Image
 from .style import INK, LINE, MUTED, SMALL, TERMINAL, TEXT, VELLUS
@@ -15,7 +18,7 @@ from .style import INK, LINE, MUTED, SMALL, TERMINAL, TEXT, VELLUS
 _SHIFT = 4  # cv2 draws at 1/16 pixel
 _DASH_PX, _SPACE_PX = 4.0, 3.0
 
-WIDEST_UM, BIN_UM = 140.0, 5.0
+WIDEST_UM, BIN_UM = 150.0, 5.0
 """Wider hairs stand in the last bar."""
 
 
@@ -25,35 +28,50 @@ def with_hairs(photograph: Image, reading: Reading, size: tuple[int, int]) -> Im
     """
     picture = resized(photograph, size)
     scale = np.array(size) / np.array(reading.size_px)
+    vellus = [reading.classes_shown and hair.hair_class == "vellus" for hair in reading.hairs]
     paths = [hair.path_px * scale for hair in reading.hairs]
-    dashed = [reading.classes_shown and hair.hair_class == "vellus" for hair in reading.hairs]
+    thick = [path for path, dashed in zip(paths, vellus, strict=True) if not dashed]
+    thin = [path for path, dashed in zip(paths, vellus, strict=True) if dashed]
     seam = picture.copy()
-    cv2.polylines(seam, [_fixed(path) for path in paths], False, INK, 3, cv2.LINE_AA, _SHIFT)
+    cv2.polylines(seam, _sparse(paths), False, INK, 3, cv2.LINE_AA, _SHIFT)
     cv2.addWeighted(seam, 0.5, picture, 0.5, 0, dst=picture)
-    solid = [_fixed(path) for path, dash in zip(paths, dashed, strict=True) if not dash]
-    dashes = [piece for path, dash in zip(paths, dashed, strict=True) if dash for piece in _dashes(path)]
-    cv2.polylines(picture, solid, False, TERMINAL, 1, cv2.LINE_AA, _SHIFT)
-    cv2.polylines(picture, dashes, False, VELLUS, 1, cv2.LINE_AA, _SHIFT)
+    cv2.polylines(picture, _sparse(thick), False, TERMINAL, 1, cv2.LINE_AA, _SHIFT)
+    cv2.polylines(picture, _dashes(thin), False, VELLUS, 1, cv2.LINE_AA, _SHIFT)
     one = 1 << _SHIFT
-    for hair, dash in zip(reading.hairs, dashed, strict=True):
-        x, y = (round(v * s * one) for v, s in zip(hair.root_px, scale, strict=True))
+    for path, dashed in zip(paths, vellus, strict=True):
+        x, y = (round(float(v) * one) for v in path[0])
         cv2.circle(picture, (x, y), round(2.8 * one), INK, -1, cv2.LINE_AA, _SHIFT)
-        cv2.circle(picture, (x, y), round(2.1 * one), VELLUS if dash else TERMINAL, -1, cv2.LINE_AA, _SHIFT)
+        cv2.circle(picture, (x, y), round(2.1 * one), VELLUS if dashed else TERMINAL, -1, cv2.LINE_AA, _SHIFT)
     return picture
+
+
+def _sparse(paths: Sequence[NDArray[np.floating]]) -> list[NDArray[np.int32]]:
+    """The paths with about every third point: on the screen all of them stand closer than a pixel."""
+    return [_fixed(np.concatenate([path[: -1 : max(1, min(3, len(path) // 4))], path[-1:]])) for path in paths]
+
+
+def _dashes(paths: Sequence[NDArray[np.floating]]) -> list[NDArray[np.int32]]:
+    """The paths in pieces, cut at their points."""
+    if not paths:
+        return []
+    points = np.concatenate(paths)
+    first = np.cumsum([0, *(len(path) for path in paths[:-1])])
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+    along -= np.repeat(along[first], [len(path) for path in paths])
+    drawn = along % (_DASH_PX + _SPACE_PX) < _DASH_PX
+    begins = drawn.copy()
+    begins[1:] &= ~drawn[:-1]
+    begins[first] = True
+    ends = drawn.copy()
+    ends[:-1] &= ~drawn[1:]
+    ends[first[1:] - 1] = drawn[first[1:] - 1]
+    ends[-1] = drawn[-1]
+    fixed = _fixed(points)
+    return [fixed[i : j + 1] for i, j in zip(np.flatnonzero(begins), np.flatnonzero(ends), strict=True)]
 
 
 def _fixed(points: NDArray[np.floating]) -> NDArray[np.int32]:
     return np.asarray(np.rint(points.reshape(-1, 1, 2) * (1 << _SHIFT)), np.int32)
-
-
-def _dashes(path: NDArray[np.floating]) -> list[NDArray[np.int32]]:
-    """The path in pieces; on the screen its points stand about a pixel apart, so it is cut at points."""
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
-    turn = along % (_DASH_PX + _SPACE_PX)
-    drawn = turn < _DASH_PX
-    starts = np.flatnonzero(drawn & ~np.concatenate([[False], drawn[:-1]]))
-    stops = np.flatnonzero(drawn & ~np.concatenate([drawn[1:], [False]]))
-    return [_fixed(path[i : j + 1]) for i, j in zip(starts, stops, strict=True)]
 
 
 def marker(drawing: Drawing, left: int, y: int, *, vellus: bool) -> None:
@@ -63,6 +81,23 @@ def marker(drawing: Drawing, left: int, y: int, *, vellus: bool) -> None:
     for x in range(left + 8, left + 34, 9) if vellus else (left + 4,):
         surface.fill(colour, Rect(x, y - 1, 6 if vellus else 30, 3))
     drawing.dot((left + 5, y), 5, colour)
+
+
+def scale_bar(drawing: Drawing, place: Rect, um_per_px: float) -> None:
+    """1 mm, or the half or double of it that takes no more than a quarter of the picture; bottom left.
+
+    Args:
+        place: where the picture lies.
+        um_per_px: of the picture on the screen.
+    """
+    um = max((um for um in (100, 200, 500, 1000, 2000, 5000) if um / um_per_px <= place.width / 4), default=100)
+    bar = Rect(0, 0, round(um / um_per_px), 4)
+    label = f"{um / 1000:g} mm"
+    plate = Rect(place.left + 8, place.bottom - 60, max(bar.width, style.width_of(label, "Text", SMALL)) + 24, 52)
+    drawing.plate(plate, INK)
+    bar.midbottom = (plate.centerx, plate.bottom - 10)
+    drawing.surface.fill(TEXT, bar)
+    drawing.text(label, (plate.centerx, plate.bottom - 22), SMALL, align="centre")
 
 
 def histogram(drawing: Drawing, area: Rect, reading: Reading) -> None:
@@ -95,10 +130,11 @@ def histogram(drawing: Drawing, area: Rect, reading: Reading) -> None:
         marks = [(reading.threshold_um, f"{reading.threshold_um:g}", TEXT)]
     else:
         marks = [(40.0, "40", MUTED)]
-    marks += [(um, f"{um:g}", MUTED) for um in (0.0, 80.0, 120.0)]
+    marks += [(um, f"{um:g}", MUTED) for um in (0.0, 80.0)]
     for um, label, colour in marks:
         x = round(chart.left + um / BIN_UM * step)
         drawing.text(label, (x, area.bottom - 2), SMALL, colour, align="left" if um == 0 else "centre")
-    drawing.text("µm", (area.right, area.bottom - 2), SMALL, MUTED, align="right")
+    x = round(chart.left + 120.0 / BIN_UM * step) - style.width_of("120", "Text", SMALL) // 2
+    drawing.text("120 µm", (x, area.bottom - 2), SMALL, MUTED)
     if not len(widths):
         drawing.text("no hair", (chart.centerx, chart.centery + 7), SMALL, MUTED, align="centre")

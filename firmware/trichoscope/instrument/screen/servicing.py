@@ -16,11 +16,11 @@ from .pages import Calibrating, Fault, PastFault, SelfTest, Service
 from .style import BODY, FIGURE, GAP, LEAD, LINE, MUTED, PLATE, SMALL, TEXT, TOUCH
 
 _FAULTS, _FAULT_PITCH = 4, 77
-_ACTIONS: dict[Action, tuple[str, str, str]] = {
-    "retry": ("Try again", "again", "Trying again may help."),
-    "reopen": ("Open it again", "again", "Opening the device again may help."),
-    "restart": ("Start again", "power", "Starting the instrument again may help."),
-    "service": ("Service", "service", "Call service, and give them the number."),
+_ACTIONS: dict[Action, tuple[str, str]] = {
+    "retry": ("Try again", "again"),
+    "reopen": ("Open it again", "again"),
+    "restart": ("Start again", "power"),
+    "service": ("Service", "service"),
 }
 
 
@@ -67,10 +67,10 @@ def _fault_row(drawing: Drawing, area: Rect, fault: PastFault) -> None:
 def calibrating(drawing: Drawing, page: Calibrating) -> None:
     """All but the live view."""
     titles = {
-        "target": "Calibration: the target",
-        "grey": "Calibration: the grey card",
+        "target": "Calibration: target",
+        "grey": "Calibration: grey card",
         "working": "Calibration",
-        "done": "Calibration: the result",
+        "done": "Calibration: result",
         "failed": "Calibration",
     }
     head(drawing, page.banner, titles[page.step], below=f"pitch {page.pitch_um:g} µm")
@@ -184,16 +184,13 @@ def self_test(drawing: Drawing, page: SelfTest) -> None:
 
 def fault(drawing: Drawing, page: Fault) -> None:
     bar(drawing, page.banner)
-    label, icon, advice = _ACTIONS[page.action]
-    drawing.sign("bad", (56, 124), 72)
-    drawing.text(f"E{page.row.number}", (108, 144), 56, face="Strong")
-    y = drawing.paragraph(page.row.clinician, (16, 214), 768, 28, face="Strong", most=3)
+    drawing.sign("bad", (52, 108), 64)
+    drawing.text(f"E{page.row.number}", (100, 127), 52, face="Strong")
+    y = drawing.paragraph(page.row.clinician, (16, 190), 768, 28, face="Strong", most=3)
     if page.detail:
-        y = drawing.paragraph(page.detail, (16, y + 2), 768, SMALL, MUTED, most=2)
-    y = max(y + 10, 318)
-    if page.action == "service":
-        drawing.text(advice, (16, y), BODY)
+        drawing.paragraph(page.detail, (16, y + 2), 768, SMALL, most=2)
     drawing.paragraph(f"For service: {page.row.engineer}", (16, 352), 768, SMALL, MUTED, most=2)
+    label, icon = _ACTIONS[page.action]
     drawing.buttons(
         ACTIONS,
         [

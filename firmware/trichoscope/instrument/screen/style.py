@@ -62,22 +62,50 @@ def shortened(text: str, room: int, face: Face, size: int) -> str:
     if width_of(text, face, size) <= room:
         return text
     for kept in range(len(text) - 1, 0, -1):
-        tail = kept // 3 if face == "Code" else 0
+        tail = kept // 2 if face == "Code" else 0
         short = f"{text[: kept - tail].rstrip()}…{text[len(text) - tail :] if tail else ''}"
         if width_of(short, face, size) <= room:
             return short
     return "…"
 
 
-def wrapped(text: str, room: int, face: Face, size: int, most: int | None = None) -> list[str]:
-    """The text in lines that fit, at most so many; the last one is shortened where it does not end there."""
+@lru_cache(maxsize=256)
+def wrapped(text: str, room: int, face: Face, size: int, most: int | None = None) -> tuple[str, ...]:
+    """The text in lines that fit, of about the same length, at most so many; the last is shortened where it does not
+    end there. What is too long for a line, such as a code, is broken after a hyphen or anywhere.
+    """
+    lines = _lines(text, room, face, size)
+    if most is not None and len(lines) > most:
+        lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
+        return tuple(shortened(line, room, face, size) for line in lines)
+    narrow, wide = 0, room
+    while wide - narrow > 8:  # as narrow as the same number of lines allows, so that no word is left alone
+        tried = (narrow + wide) // 2
+        narrow, wide = (narrow, tried) if len(_lines(text, tried, face, size)) <= len(lines) else (tried, wide)
+    return tuple(_lines(text, wide, face, size))
+
+
+def _lines(text: str, room: int, face: Face, size: int) -> list[str]:
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word
         if lines and width_of(longer, face, size) <= room:
             lines[-1] = longer
         else:
-            lines.append(word)
-    if most is not None and len(lines) > most:
-        lines = [*lines[: most - 1], " ".join(lines[most - 1 :])]
-    return [shortened(line, room, face, size) for line in lines]
+            lines += _pieces(word, room, face, size)
+    return lines
+
+
+def _pieces(word: str, room: int, face: Face, size: int) -> list[str]:
+    pieces = []
+    while len(word) > 1 and width_of(word, face, size) > room:
+        fitting = max((n for n in range(1, len(word)) if width_of(word[:n], face, size) <= room), default=1)
+        cut = word.rfind("-", 0, fitting) + 1 or fitting
+        pieces.append(word[:cut])
+        word = word[cut:]
+    return [*pieces, word]
+
+
+def largest(text: str, room: int, face: Face, sizes: tuple[int, ...]) -> int:
+    """The first of the sizes, largest first, at which the text fits; the last where none does."""
+    return next((size for size in sizes if width_of(text, face, size) <= room), sizes[-1])
