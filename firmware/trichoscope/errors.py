@@ -189,7 +189,7 @@ TABLE: tuple[Row, ...] = (
         "service"),
     Row(702, "TooHot", "The instrument is hot and slows down. Let it cool and keep its openings free.",
         "80 °C or more, or the firmware lowered the clock.", "retry"),
-    Row(703, "ClockUntrusted", "The clock may be wrong: dates are marked as not trusted. Readings are not touched.",
+    Row(703, "ClockUntrusted", "The clock may be wrong. Readings are not touched.",
         "Neither the network nor a battery-backed clock has set the time since the start.", "service"),
     Row(704, "BatteryLow", "The battery is nearly empty. Connect the charger.",
         "15 % or less by the fuel gauge, and no charger.", "retry"),
