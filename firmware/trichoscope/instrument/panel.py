@@ -154,6 +154,8 @@ class GpioPanel:
 
     def close(self) -> None:
         for device in self._devices:
+            if hasattr(device, "off"):  # a line that is only let go of may keep its level
+                device.off()
             device.close()
         self._devices = []
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 CODE_MAX = 64
 """DICOM's LO, which holds a patient's ID, has at most 64 characters."""
 _FORMATS = (
-    zxingcpp.BarcodeFormat.Code128
-    | zxingcpp.BarcodeFormat.QRCode
-    | zxingcpp.BarcodeFormat.DataMatrix
-    | zxingcpp.BarcodeFormat.Aztec
-    | zxingcpp.BarcodeFormat.PDF417
+    zxingcpp.BarcodeFormat.Code128,
+    zxingcpp.BarcodeFormat.QRCode,
+    zxingcpp.BarcodeFormat.DataMatrix,
+    zxingcpp.BarcodeFormat.Aztec,
+    zxingcpp.BarcodeFormat.PDF417,
 )
 """What wristbands carry and what proves itself by a checksum: a code that is misread would be another patient."""
 
