@@ -15,12 +15,9 @@ BATTERY_LOW, BATTERY_EMPTY = 20, 8
 
 
 def bar(drawing: Drawing, banner: Banner, right: str | None = None) -> None:
-    """A low bar: patient and site at the left (or a notice, which goes before), marks at the right."""
+    """A low bar: patient and site at the left, marks at the right."""
     area = Rect(0, 0, 800, BAR)
     room = marks(drawing, banner, 792, 24) - 28
-    if banner.notice is not None:
-        notice(drawing, banner.notice, Rect(12, 0, room, BAR))
-        return
     taken = _who(drawing, banner, 12, middle(area, BODY), BODY, room)
     if right is not None and room - taken > 90:
         drawing.text(right, (12 + taken + 20, middle(area, SMALL)), SMALL, MUTED)
@@ -32,7 +29,6 @@ def head(drawing: Drawing, banner: Banner, title: str, *, below: str | None = No
     x = GAP + TOUCH + 16
     room = marks(drawing, banner, 792, 30) - 16 - x
     drawing.text(title, (x, 42), LEAD, face="Strong", room=room)
-    problem = problem or banner.notice
     if problem is not None:
         drawing.sign("caution", (x + 12, 66), 24)
         drawing.text(problem, (x + 32, 73), SMALL, room=792 - x - 32)
@@ -61,16 +57,24 @@ def _who(drawing: Drawing, banner: Banner, x: int, baseline: int, size: int, roo
     return wide + after
 
 
-def marks(drawing: Drawing, banner: Banner, right: int, y: int) -> int:
-    """Clock, battery, storage and unsent captures, from right to left. Returns how far left they reach."""
-    x = right
+def marks(drawing: Drawing, banner: Banner, right: int, y: int, *, brief: bool = False) -> int:
+    """Clock, battery, storage and unsent captures, from right to left. Returns how far left they reach.
+
+    Args:
+        brief: without storage and unsent captures where they are in order, and without the sign of a notice: leaves
+            room for its words.
+    """
     clock = f"{banner.now:%H:%M}"
-    x = _mark(drawing, x, y, "clock", clock if banner.clock_trusted else f"{clock} ?", banner.clock_trusted)
+    x = _mark(drawing, right, y, "clock", clock if banner.clock_trusted else f"{clock} ?", banner.clock_trusted)
     if banner.battery_percent is not None:
         x = _battery(drawing, x, y, banner.battery_percent, banner.on_mains)
-    x = _mark(drawing, x, y, "storage", _amount(banner.free_bytes), not banner.storage_low)
-    if banner.unsent:
+    if not brief or banner.storage_low:
+        x = _mark(drawing, x, y, "storage", _amount(banner.free_bytes), not banner.storage_low)
+    if not brief and banner.unsent:
         x = _mark(drawing, x, y, "unsent", str(banner.unsent), True)
+    if not brief and banner.notice is not None:
+        drawing.sign("caution", (x - 12, y), 24)
+        x -= 24 + 16
     return x
 
 

@@ -13,7 +13,7 @@ from pygame import Rect
 from . import style
 from .banner import head
 from .drawing import ACTIONS, Drawing, middle
-from .events import ChoosePatient, ChooseSite, OpenTypeCode, ScanWristband, Turn, Typed
+from .events import ChoosePatient, ChooseSite, OpenService, OpenTypeCode, ScanWristband, Turn, Typed
 from .icons import stencil
 from .lists import TOP, pager
 from .pages import SITES, Patients, Scanning, Site, SiteFrames, Sites, TypeCode, Visit
@@ -45,6 +45,7 @@ def patients(drawing: Drawing, page: Patients) -> None:
         [
             ("Scan wristband", ScanWristband(), "scan", "plain", 1),
             ("Type code", OpenTypeCode(), "keyboard", "plain", 1),
+            ("Service", OpenService(), "service", "plain", 0.7),
         ],
     )
 
@@ -143,7 +144,10 @@ SPOTS: dict[Site, tuple[int, int]] = {
 
 
 def sites(drawing: Drawing, page: Sites) -> None:
-    head(drawing, page.banner, f"Site for {page.banner.patient}", below="today's frames: mean ± SD")
+    head(drawing, page.banner, "Site", below="")
+    code = page.banner.patient or ""
+    room = 300
+    drawing.text(code, (96, 73), style.largest(code, room, "Code", (BODY, SMALL)), face="Code", room=room)
     drawing.surface.blit(_head_from_above(), (0, 84))
     drawing.text("left", (22, 462), SMALL, MUTED)
     drawing.text("right", (378, 462), SMALL, MUTED, align="right")
@@ -183,7 +187,8 @@ def _row(drawing: Drawing, area: Rect, name: str, kept: SiteFrames, chosen: bool
     unit = drawing.text("/cm²", (right, area.top + 29), SMALL, soft, align="right")
     figure = f"{kept.mean_per_cm2:.0f}{spread}"
     drawing.text(figure, (right - unit - 6, area.top + 29), BODY, ink, face="Strong", align="right")
-    drawing.text(frames, (right, area.top + 53), SMALL, soft, align="right")
+    below = frames if kept.spread_per_cm2 is None else f"mean ± SD of {frames}"
+    drawing.text(below, (right, area.top + 53), SMALL, soft, align="right")
 
 
 @lru_cache(maxsize=1)

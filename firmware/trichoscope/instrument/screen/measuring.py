@@ -63,7 +63,7 @@ def ready(drawing: Drawing, page: Ready) -> None:
     """All but the live view."""
     banner = page.banner
     known = banner.patient is not None and banner.site is not None
-    reach = marks(drawing, banner, 792, BAR // 2) - 16
+    reach = marks(drawing, banner, 792, BAR // 2, brief=banner.notice is not None) - 16
     if banner.notice is not None:
         notice(drawing, banner.notice, Rect(12, 0, reach - 24, BAR))
     else:
