@@ -141,5 +141,5 @@ def start(module: str, *arguments: str, **options: Any) -> subprocess.Popen[byte
     path = os.pathsep.join(filter(None, [str(IMPORTS), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
-        env={**os.environ, "PYTHONPATH": path}, start_new_session=True, **options,
+        env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}, start_new_session=True, **options,
     )  # fmt: skip

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from .probe import SimulatedProcess
-from .process import CameraProcess
+from .process import CameraProcess, Deadlines
 from .settings import CameraSettings, SimulatedSettings
 
 
-def make_camera(settings: CameraSettings) -> CameraProcess:
+def make_camera(settings: CameraSettings, deadlines: Deadlines | None = None) -> CameraProcess:
     """The camera of these settings, closed. A SimulatedProcess for SimulatedSettings."""
-    return SimulatedProcess(settings) if isinstance(settings, SimulatedSettings) else CameraProcess(settings)
+    if isinstance(settings, SimulatedSettings):
+        return SimulatedProcess(settings, deadlines)
+    return CameraProcess(settings, deadlines)

@@ -71,7 +71,7 @@ class CsiCamera:
     def preview(self) -> NDArray[np.uint8]:
         request = self._request(PREVIEW_S)
         try:
-            y, u, v = _planes(request.make_array("lores"), self._settings.live_px)
+            y, u, v = planes_of(request.make_array("lores"), self._settings.live_px)
         finally:
             request.release()
         size = self._settings.live_px
@@ -82,7 +82,7 @@ class CsiCamera:
         request = self._request(CAPTURE_S, flush=after_ns)
         try:
             metadata = request.get_metadata()
-            planes = _planes(request.make_array("main"), self.size_px)
+            planes = planes_of(request.make_array("main"), self.size_px)
         finally:
             request.release()
         self._sequence += 1
@@ -116,7 +116,7 @@ class CsiCamera:
             raise CameraHung(f"No frame in {wait_s} s.") from error
 
 
-def _planes(array: Plane, size_px: tuple[int, int]) -> tuple[Plane, Plane, Plane]:
+def planes_of(array: Plane, size_px: tuple[int, int]) -> tuple[Plane, Plane, Plane]:
     """Y, U and V of picamera2's array of YUV420: (height · 3/2) × stride, the two chroma planes of half the stride."""
     width, height = size_px
     stride = array.shape[1]

@@ -12,7 +12,15 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import CameraMissing, ExposureWrong, FrameStale, FrameTorn, TrichoscopeError
+from ...errors import (
+    CameraDriverMissing,
+    CameraMissing,
+    CameraModeRefused,
+    ExposureWrong,
+    FrameStale,
+    FrameTorn,
+    TrichoscopeError,
+)
 from .child import Child
 from .protocol import Photograph
 from .settings import CameraSettings, PhotographsSettings
@@ -22,6 +30,8 @@ T = TypeVar("T")
 
 TRIES = 3
 """Frames asked of one process before it counts as faulty: the first after a start can be off."""
+LASTING = CameraMissing, CameraModeRefused, CameraDriverMissing
+"""What another process would say again."""
 FRESH_S = 0.2
 """A live picture made ahead is not shown when it is older than this."""
 
@@ -145,7 +155,7 @@ class CameraProcess:
         try:
             try:
                 result = self._once(work)
-            except CameraMissing:
+            except LASTING:
                 raise
             except TrichoscopeError as error:
                 log.warning("camera %s is opened again: %s", self.name, error)

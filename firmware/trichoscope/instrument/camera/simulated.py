@@ -29,7 +29,7 @@ GAMMA = 1.8
 """Exponent of the tone curve with which the scalp is drawn."""
 JPEG_QUALITY = 92
 STALE_FRAMES = 6
-"""How many frames too old a stale one is: 0.2 s, more than from a press to its light."""
+"""How many frames before its press a stale one began: 0.2 s."""
 DARK, SKIN = 2, (150, 165, 195)
 """Grey level of a frame without light; blue, green and red of skin that is out of focus."""
 
@@ -104,7 +104,7 @@ class SimulatedCamera:
         frame = 1 + self._frame_at(max(after_ns - 1, time.monotonic_ns() - PERIOD_NS))
         _wait_until(self._begin_ns(frame) + self._exposure_ns)
         if kind == "stale":
-            frame -= STALE_FRAMES
+            frame = self._frame_at(after_ns) - STALE_FRAMES
         longer = 3.0 if kind == "wrong_exposure" else 1.0
         pixels = self._seen(frame, self._scalp, self.size_px, longer)
         if kind == "black":

@@ -257,7 +257,7 @@ class UsbCamera:
         if frame.flags & BufferFlag.ERROR:
             return False
         if self._settings.pixel_format == "YUYV":
-            return len(frame.data) >= self.size_px[1] * frame.format.bytes_per_line
+            return bool(len(frame.data) >= self.size_px[1] * frame.format.bytes_per_line)
         return _END in bytes(frame.data[-PADDING_BYTES:])
 
     def _yuyv(self, frame: Any) -> NDArray[np.uint8]:
