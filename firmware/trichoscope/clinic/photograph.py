@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
@@ -63,8 +64,9 @@ def photograph_object(device: Device, kept: Kept, visit: Visit, jpeg: bytes) -> 
     ds.LightSourcePolarization = _LIGHT[capture.light] if capture.light is not None else None
     if capture.um_per_px is not None:
         ds.PixelSpacing = 2 * [f"{capture.um_per_px / 1000:.8g}"]
-    if dated := re.match(r"(\d{4})-(\d{2})-(\d{2})", capture.calibration_id or ""):
-        ds.DateOfLastCalibration = "".join(dated.groups())
+    with suppress(ValueError):  # a calibration without a date in its name
+        calibrated = datetime.fromisoformat(capture.calibration_id or "")
+        ds.DateOfLastCalibration, ds.TimeOfLastCalibration = f"{calibrated:%Y%m%d}", f"{calibrated:%H%M%S}"
 
     ds.Rows, ds.Columns = header.height, header.width
     ds.SamplesPerPixel, ds.PlanarConfiguration, ds.PixelRepresentation = 3, 0, 0

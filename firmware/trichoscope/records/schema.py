@@ -65,6 +65,55 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE capture ADD COLUMN accession_number TEXT",
         "ALTER TABLE capture ADD COLUMN light TEXT",
     ),
+    (
+        # What goes to the clinic. The bytes lie in files: see outbox.py.
+        """
+        CREATE TABLE object (
+            uid TEXT PRIMARY KEY,
+            capture INTEGER NOT NULL REFERENCES capture ON DELETE CASCADE,
+            kind TEXT NOT NULL,
+            revision INTEGER NOT NULL,
+            study_uid TEXT NOT NULL,
+            series_uid TEXT NOT NULL,
+            sha256 TEXT NOT NULL,
+            bytes INTEGER NOT NULL,
+            state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'received', 'conflict')),
+            problem TEXT,
+            received_at TEXT,
+            UNIQUE (capture, kind, revision)
+        ) STRICT
+        """,
+        "CREATE INDEX object_state ON object (state) WHERE state != 'received'",
+        # A photograph that was removed because the clinic has it.
+        """
+        CREATE TABLE removed (
+            capture INTEGER PRIMARY KEY REFERENCES capture ON DELETE CASCADE,
+            at TEXT NOT NULL
+        ) STRICT
+        """,
+        # Objects with one UID and two patients make the clinic's server lose both.
+        """
+        CREATE TRIGGER patient_is_final BEFORE UPDATE OF patient ON capture
+        WHEN EXISTS (SELECT 1 FROM object WHERE capture = OLD.sequence)
+        BEGIN SELECT raise(ABORT, 'the patient of an object is final'); END
+        """,
+        """
+        CREATE TABLE worklist (
+            study_uid TEXT PRIMARY KEY,
+            patient TEXT NOT NULL,
+            name TEXT NOT NULL,
+            birth_date TEXT NOT NULL,
+            sex TEXT NOT NULL,
+            accession_number TEXT NOT NULL,
+            procedure_id TEXT NOT NULL,
+            step_id TEXT NOT NULL,
+            description TEXT NOT NULL,
+            starts_at TEXT NOT NULL,
+            listed INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE TABLE worklist_fetched (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), at TEXT NOT NULL) STRICT",
+    ),
 )
 """Schema n is the first n of these."""
 

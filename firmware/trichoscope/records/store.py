@@ -26,6 +26,7 @@ from ..clock import Clock
 from ..errors import (
     CaptureUnknown,
     ErasureIncomplete,
+    PhotographRemoved,
     RecordsBusy,
     RecordsDamaged,
     RecordsMissing,
@@ -39,6 +40,7 @@ from .capture import Capture, Kept
 
 DATABASE = "records.db"
 PHOTOGRAPHS = "photographs"
+OBJECTS = "objects"
 RESERVE = "reserve"
 RESERVE_BYTES = 512 * 1024
 """Given up when the disk is full, so that the audit row which says so gets in."""
@@ -73,7 +75,7 @@ class Erasure:
 
 
 class Store:
-    """The records in one folder: `records.db`, `photographs/` and a reserve file.
+    """The records in one folder: `records.db`, `photographs/`, `objects/` and a reserve file.
 
     Opening brings an older database up to date and clears away what an interrupted save or erasure left behind.
 
@@ -86,8 +88,10 @@ class Store:
     """
 
     def __init__(self, folder: Path, clock: Clock, *, create: bool = False, floor_bytes: int = FLOOR_BYTES) -> None:
-        self._folder = folder
+        self.folder = folder
         self._photographs = folder / PHOTOGRAPHS
+        self.objects = folder / OBJECTS
+        """What is built for the clinic: see outbox.py."""
         self._clock = clock
         self._floor_bytes = floor_bytes
         self._low = False
@@ -143,6 +147,15 @@ class Store:
                 self._start_over(numbered)
             raise numbered from error
 
+    def require_room(self) -> None:
+        """Raises StorageLow where a photograph would not be taken in: ask before one is taken. Or others of family 4."""
+        try:
+            self._require_room(0)
+        except TrichoscopeError:
+            raise
+        except (OSError, sqlite3.Error) as error:
+            raise _numbered(error) from error
+
     def _save(self, photograph: bytes, capture: Capture) -> Kept:
         identity, sha256 = uuid4().hex, hashlib.sha256(photograph).hexdigest()
         with self._transaction() as db:
@@ -155,7 +168,7 @@ class Store:
 
     def captures(self, patient: str | None = None, site: str | None = None) -> list[Kept]:
         """All captures in the order they were taken, of one patient and site where given; readings without hairs."""
-        with self._reading() as db:
+        with self.reading() as db:
             rows = db.execute(
                 f"{_SELECT} WHERE patient = coalesce(?, patient) AND site = coalesce(?, site) ORDER BY sequence",
                 (patient, site),
@@ -164,7 +177,7 @@ class Store:
 
     def capture(self, sequence: int) -> Kept:
         """One capture with every hair. Raises CaptureUnknown."""
-        with self._reading() as db:
+        with self.reading() as db:
             row = db.execute(f"{_SELECT} WHERE sequence = ?", (sequence,)).fetchone()
             if row is None:
                 raise CaptureUnknown(f"There is no capture {sequence}.")
@@ -187,14 +200,25 @@ class Store:
             raise _numbered(error) from error
 
     def photograph(self, kept: Kept) -> bytes:
-        """The photograph's bytes as they were saved. Raises RecordsDamaged where they are not."""
+        """The photograph's bytes as they were saved.
+
+        Raises RecordsDamaged where they are not, PhotographRemoved where only the clinic still has it.
+        """
         try:
             data = photographs.path_of(self._photographs, kept.id).read_bytes()
         except OSError as error:
+            with self.reading() as db:
+                if db.execute("SELECT 1 FROM removed WHERE capture = ?", (kept.sequence,)).fetchone():
+                    raise PhotographRemoved(f"Capture {kept.sequence}.") from error
             raise RecordsDamaged(f"The photograph of capture {kept.sequence} cannot be read.") from error
         if hashlib.sha256(data).hexdigest() != kept.photograph_sha256:
             raise RecordsDamaged(f"The photograph of capture {kept.sequence} was changed.")
         return data
+
+    def remove_photograph(self, identity: str) -> None:
+        """Remove the file of a photograph that the clinic has; its capture stays. Raises an error of family 4."""
+        with self.reading():
+            photographs.remove(self._photographs, [identity + photographs.ENDING])
 
     def note(self, event: str, detail: Mapping[str, Any], *, by: str) -> None:
         """Add a row to the audit trail; it never names a patient. Raises an error of family 4."""
@@ -220,10 +244,20 @@ class Store:
                 ).fetchall()
                 sequences, ids = tuple(row[0] for row in rows), [row[1] for row in rows]
                 visits = {text for row in rows for text in row[2:] if text}
+                visits |= {
+                    text
+                    for row in db.execute("SELECT study_uid, name FROM worklist WHERE patient = ?", (patient,))
+                    for text in row
+                    if text
+                }
                 db.execute("DELETE FROM capture WHERE patient = ?", (patient,))
+                db.execute("DELETE FROM worklist WHERE patient = ?", (patient,))
                 self._note(db, "erased", {"captures": sequences}, by=by)
             # A crash before this line leaves photographs without a row: the next opening removes them.
             photographs.remove(self._photographs, (identity + photographs.ENDING for identity in ids))
+            photographs.remove(
+                self.objects, (path.name for identity in ids for path in self.objects.glob(f"{identity}-*"))
+            )
             self._empty_log()
             traced = any(self._holds(text) for text in (patient, *ids, *visits))
             if traced:
@@ -238,7 +272,7 @@ class Store:
 
     def check(self) -> list[str]:
         """What is wrong with the records, in words; empty where nothing is. Photographs are checked by their size."""
-        with self._reading() as db:
+        with self.reading() as db:
             problems = [f"Database: {row[0]}." for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]
             if problems:
                 return problems  # what a damaged file says further is no evidence
@@ -248,29 +282,32 @@ class Store:
                 db.execute("SELECT detail ->> 'capture', detail ->> 'digest' FROM audit WHERE event = 'captured'")
             )
             retaken = {row[0] for row in db.execute("SELECT detail ->> 'capture' FROM audit WHERE event = 'set_aside'")}
+            removed = {row[0] for row in db.execute("SELECT id FROM removed JOIN capture ON sequence = capture")}
             rows = db.execute("SELECT sequence, id, photograph_bytes, set_aside FROM capture ORDER BY sequence")
             for sequence, identity, size, set_aside in rows.fetchall():
                 if digests.get(sequence) != _digest(db, sequence) or bool(set_aside) != (sequence in retaken):
                     problems.append(f"Capture {sequence} was changed.")
                 path = photographs.path_of(self._photographs, identity)
+                if identity in removed:
+                    continue
                 if not path.exists() or path.stat().st_size != size:
                     problems.append(f"The photograph of capture {sequence} is missing or incomplete.")
         return problems
 
     def free_bytes(self) -> int:
         """Space left on the disk of the records. Raises OSError."""
-        disk = os.statvfs(self._folder)
+        disk = os.statvfs(self.folder)
         return disk.f_bavail * disk.f_frsize
 
     def _make_folders(self) -> None:
-        for folder in (self._folder, self._photographs):
+        for folder in (self.folder, self._photographs, self.objects):
             if not folder.is_dir():
                 folder.mkdir(parents=True, exist_ok=True)
                 photographs.sync_folder(folder.parent)
 
     def _open(self) -> None:
         self.close()
-        db = sqlite3.connect(self._folder / DATABASE, isolation_level=None, timeout=BUSY_S)
+        db = sqlite3.connect(self.folder / DATABASE, isolation_level=None, timeout=BUSY_S)
         self._connection = db
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "foreign_keys = ON"):
             db.execute(f"PRAGMA {pragma}")
@@ -310,9 +347,19 @@ class Store:
             raise
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """For questions to the database. What fails in it becomes an error of family 4."""
         try:
             yield self._db()
+        except (OSError, sqlite3.Error) as error:
+            raise _numbered(error) from error
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction. What fails in it is undone and becomes an error of family 4."""
+        try:
+            with self._transaction() as db:
+                yield db
         except (OSError, sqlite3.Error) as error:
             raise _numbered(error) from error
 
@@ -351,7 +398,7 @@ class Store:
                 self._note(db, event, detail)
 
     def _fill_reserve(self) -> None:
-        path = self._folder / RESERVE
+        path = self.folder / RESERVE
         if path.exists() or self.free_bytes() < self._floor_bytes + RESERVE_BYTES:
             return
         unfinished = path.with_suffix(photographs.UNFINISHED)
@@ -360,11 +407,11 @@ class Store:
             file.flush()
             photographs.sync_file(file.fileno())
         unfinished.rename(path)
-        photographs.sync_folder(self._folder)
+        photographs.sync_folder(self.folder)
 
     def _release_reserve(self) -> bool:
         try:
-            (self._folder / RESERVE).unlink()
+            (self.folder / RESERVE).unlink()
         except FileNotFoundError:
             return False
         return True
@@ -378,7 +425,7 @@ class Store:
         """Whether a text stands anywhere in the database or its log, used or unused."""
         wanted = text.encode()
         for name in (DATABASE, f"{DATABASE}-wal"):
-            with suppress(FileNotFoundError), (self._folder / name).open("rb") as file:
+            with suppress(FileNotFoundError), (self.folder / name).open("rb") as file:
                 before = b""
                 while block := file.read(1 << 20):
                     if wanted in before + block:

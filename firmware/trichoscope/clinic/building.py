@@ -1,0 +1,73 @@
+"""From a capture in the records to an object in the outbox: once, before the first sending."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pydicom
+
+from ..records import Kept, Store
+from ..records.outbox import Entry, Outbox
+from .objects import ClinicObject, Device, Kind, Visit, uid
+from .photograph import photograph_object
+from .report import report_object
+
+
+def build(store: Store, outbox: Outbox, device: Device, sequence: int, kind: Kind) -> Entry:
+    """Build an object of a capture and keep it. One that lies there without its row is taken as it is.
+
+    Raises CaptureUnknown, PhotographNotSendable, RecordsDamaged, or another error of family 4.
+    """
+    kept = store.capture(sequence)
+    data = outbox.kept_bytes(kept, kind, 1)
+    return _keep(outbox, kept, 1, kind, _built(store, outbox, device, kept, kind) if data is None else _named(data))
+
+
+def build_revision(outbox: Outbox, device: Device, kept: Kept) -> Entry:
+    """Build the report of a photograph that was measured again, as the next revision of its first one.
+
+    Args:
+        kept: the capture with its new reading, model and firmware.
+    """
+    revision = outbox.revision(kept, "report") + 1
+    return _keep(
+        outbox, kept, revision, "report", report_object(device, kept, visit_of(outbox, device, kept), revision)
+    )
+
+
+def visit_of(outbox: Outbox, device: Device, kept: Kept) -> Visit:
+    """The study as all objects of it name it."""
+    known, capture = outbox.visit(kept), kept.capture
+    study_uid = capture.study_uid or uid(device.serial, known.first_capture_id, "study")
+    accession = capture.accession_number or ""
+    appointment = known.appointment
+    if appointment is None:
+        return Visit(study_uid, known.started_at, accession)
+    return Visit(
+        study_uid,
+        known.started_at,
+        accession,
+        appointment.name,
+        appointment.birth_date,
+        appointment.sex,
+        appointment.procedure_id,
+        appointment.step_id,
+    )
+
+
+def _built(store: Store, outbox: Outbox, device: Device, kept: Kept, kind: Kind) -> ClinicObject:
+    visit = visit_of(outbox, device, kept)
+    if kind == "report":
+        return report_object(device, kept, visit)
+    return photograph_object(device, kept, visit, store.photograph(kept))
+
+
+def _named(data: bytes) -> ClinicObject:
+    ds = pydicom.dcmread(BytesIO(data), stop_before_pixels=True)
+    return ClinicObject(ds.SOPInstanceUID, ds.StudyInstanceUID, ds.SeriesInstanceUID, data)
+
+
+def _keep(outbox: Outbox, kept: Kept, revision: int, kind: Kind, built: ClinicObject) -> Entry:
+    return outbox.keep(
+        kept, kind, revision, built.data, uid=built.uid, study_uid=built.study_uid, series_uid=built.series_uid
+    )
