@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.faults import drills
+from tests.faults.camera_drill import FRAMES, camera_faults
 
 DRILLS: tuple[tuple[str, Callable[[], drills.Tally], bool], ...] = (
     ("300 kills at random moments", lambda: drills.kills(300), True),
@@ -21,6 +22,8 @@ DRILLS: tuple[tuple[str, Callable[[], drills.Tally], bool], ...] = (
     ("  folder not synced", lambda: drills.power_cuts(500, "folder not synced"), False),
     ("disk filled at 50 sizes", lambda: drills.full_disks(50), True),
     ("  no reserve", lambda: drills.full_disks(50, "no reserve"), False),
+    ("300 scripted faults of a camera", lambda: camera_faults(300), True),
+    ("  trusting", lambda: camera_faults(20, "trusting", kinds=FRAMES), False),
 )
 """Name (controls are indented), drill, whether it must find nothing."""
 
