@@ -108,6 +108,7 @@ def capture(
     doubt, nothing kept.
     """
     line = TimeLine()
+    store.require_room()
     show.step("photograph", None)
     line.mark("draw")
 

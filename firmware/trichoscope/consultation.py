@@ -518,6 +518,7 @@ class Consultation:
         )
         self._tested = []
         self._turn_to(self._self_test())
+        self._show()
 
     def _self_test(self) -> pages.SelfTest:
         waiting = tuple(pages.Check(name, "", "waiting") for name, _ in self._tests)

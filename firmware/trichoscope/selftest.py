@@ -9,6 +9,7 @@ from typing import Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from .clock import Clock
 from .errors import (
@@ -38,7 +39,8 @@ SOON_DAYS = 14
 """Before a calibration ends: time to find the target."""
 LIT = 1.3
 """By how much brighter the live picture is at least with the ring than without."""
-DRAWN_HAIRS = 24
+NEAR_PX = 12.0
+"""A root that is found lies on an end of its drawn hair, which is as wide as this."""
 
 
 @dataclass(frozen=True)
@@ -99,22 +101,24 @@ def _numbered(name: str, check: Callable[[], list[Finding]]) -> Callable[[], lis
 
 def _model(hairnet: Hairnet) -> Finding:
     """Hairs are found where hairs are drawn: the runtime computes what it should on this processor."""
-    found = measure(Frame(drawn_hairs(), NET_UM_PER_PX), hairnet).hairs
-    if not DRAWN_HAIRS / 2 <= len(found) <= 2 * DRAWN_HAIRS:
-        raise MeasurementFailed(f"{len(found)} hairs were found where {DRAWN_HAIRS} are drawn.")
-    return Finding("Model", f"{hairnet.name} {hairnet.sha256[:12]}, {len(found)} of {DRAWN_HAIRS} drawn hairs found")
+    picture, ends = drawn_hairs()
+    hairs = measure(Frame(picture, NET_UM_PER_PX), hairnet).hairs
+    found = np.array([hair.root_px for hair in hairs]).reshape(-1, 2)
+    near = np.linalg.norm(found[:, None, None] - ends, axis=-1) <= NEAR_PX  # a line has a root at neither end, or both
+    met, drawn = int(near.any((0, 2)).sum()), len(ends)
+    if met < drawn / 2 or len(found) > 2 * drawn:
+        raise MeasurementFailed(f"{met} of {drawn} drawn hairs were found, and {len(found) - met} others.")
+    return Finding("Model", f"{hairnet.name} {hairnet.sha256[:12]}, {met} of {drawn} drawn hairs found")
 
 
-def drawn_hairs() -> np.ndarray:
-    """480 × 640 × 3, RGB, at NET_UM_PER_PX: DRAWN_HAIRS dark lines of 77 µm on plain skin, in rows, all slanting."""
+def drawn_hairs() -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """480 × 640 × 3, RGB, at NET_UM_PER_PX: dark lines of 77 µm on plain skin; and (n, 2, 2) x, y of both their ends."""
     picture = np.full((480, 640, 3), (205, 165, 145), np.uint8)
-    angle = math.radians(35)
-    for row in range(4):
-        for column in range(6):
-            root = np.array([60 + 100 * column, 60 + 110 * row])
-            tip = root + 70 * np.array([math.cos(angle), math.sin(angle)])
-            cv2.line(picture, root.tolist(), np.rint(tip).astype(int).tolist(), (45, 32, 28), 12, cv2.LINE_AA)
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.0), np.uint8)
+    roots = np.array([(60 + 100 * column, 60 + 110 * row) for row in range(4) for column in range(6)], np.float64)
+    tips = np.rint(roots + 70 * np.array([math.cos(0.61), math.sin(0.61)]))
+    for root, tip in zip(roots.astype(int).tolist(), tips.astype(int).tolist(), strict=True):
+        cv2.line(picture, root, tip, (45, 32, 28), 12, cv2.LINE_AA)
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.0), np.uint8), np.stack([roots, tips], 1)
 
 
 def _records(store: Store) -> Finding:
