@@ -42,10 +42,10 @@ log = logging.getLogger(__name__)
 class Deadlines:
     """How long a call may take before the process is killed, seconds.
 
-    The worst that is survived unseen is a capture that hangs, a start and a capture: 9 s.
+    The worst that is survived unseen is a capture that hangs, a start and a capture: 10 s.
     """
 
-    open_s: float = 4.0
+    open_s: float = 5.0
     preview_s: float = 1.5
     capture_s: float = 2.5
     close_s: float = 1.0

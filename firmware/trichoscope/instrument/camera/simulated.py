@@ -102,7 +102,7 @@ class SimulatedCamera:
         if kind == "unplugged":
             raise CameraUnplugged
         frame = 1 + self._frame_at(max(after_ns - 1, time.monotonic_ns() - PERIOD_NS))
-        _wait_until(self._begin_ns(frame) + self._exposure_ns)
+        ready_ns = self._begin_ns(frame) + self._exposure_ns
         if kind == "stale":
             frame = self._frame_at(after_ns) - STALE_FRAMES
         longer = 3.0 if kind == "wrong_exposure" else 1.0
@@ -112,6 +112,7 @@ class SimulatedCamera:
         jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
         if kind == "torn":
             jpeg = jpeg[: len(jpeg) // 2]
+        _wait_until(ready_ns)  # what a camera's own circuits would do was done meanwhile
         return Photograph(
             jpeg=jpeg,
             sequence=frame,
