@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol
@@ -52,11 +53,12 @@ from .measurement.reading import Interval
 from .outputs import write
 from .photograph import decode_pixels
 from .records import Kept, Light, Store, averages, figures
+from .records.outbox import Appointment, Outbox, Worklist
 from .records.store import FLOOR_BYTES
 from .selftest import Finding, self_test, state_of
 
-HEALTH_S = 2.0
-"""How often the board is asked how it fares."""
+HEALTH_S, UNSENT_S = 2.0, 10.0
+"""How often the board is asked how it fares, and the outbox what it still holds."""
 FOUND_S = 1.0
 """How long a code that was read is shown before the flow goes on."""
 NOMINAL_UM_PER_PX = 3.2
@@ -89,6 +91,8 @@ class Parts:
     clock: Clock
     health: Health
     display: Display
+    outbox: Outbox | None = None
+    """None where there is no clinic to send to."""
     moved: Callable[[str, str], None] = lambda patient, site: None
     """Told where the probe is to be held; the simulated probe goes there by itself."""
     now_s: Callable[[], float] = time.monotonic
@@ -160,8 +164,8 @@ class Consultation:
         self._tested: list[Finding] = []
         self._faults: list[pages.PastFault] = []
         self._found_at_s = 0.0
-        self._health: HealthReading | None = None
-        self._health_at_s = 0.0
+        self._health, self._unsent = parts.health.read(), 0
+        self._health_at_s, self._unsent_at_s = parts.now_s(), -UNSENT_S
         self._work = ThreadPoolExecutor(max_workers=1)
         self._page: Page = self._patients()
         self._shown: Page | None = None
@@ -185,6 +189,7 @@ class Consultation:
     def turn(self, asked: Iterable[Event]) -> None:
         """Do what was asked for, then show where that has led."""
         try:
+            self._look_around()
             for event in asked:
                 self._do(event)
             self._go_on()
@@ -328,8 +333,7 @@ class Consultation:
                 self._ready()
 
     def _banner(self) -> pages.Banner:
-        now = self._parts.clock.now()
-        health = self._read_health()
+        now, health = self._parts.clock.now(), self._health
         return pages.Banner(
             patient=self._visit.patient if self._visit else None,
             site=self._site,
@@ -337,20 +341,22 @@ class Consultation:
             clock_trusted=now.trusted,
             free_bytes=health.free_bytes,
             storage_low=health.free_bytes < 2 * FLOOR_BYTES,
-            unsent=0,
+            unsent=self._unsent,
             patient_name=self._visit.name if self._visit else None,
             battery_percent=health.battery_percent,
             on_mains=health.on_mains,
             notice=self._notice(health, now.trusted),
         )
 
-    def _read_health(self) -> HealthReading:
+    def _look_around(self) -> None:
+        """Now and then: how the board fares, and what the clinic does not have yet."""
         now_s = self._parts.now_s()
-        if self._health is None or now_s >= self._health_at_s + HEALTH_S:
+        if now_s >= self._health_at_s + HEALTH_S:
             before, self._health, self._health_at_s = self._health, self._parts.health.read(), now_s
-            if before is not None and before.throttling != self._health.throttling:
+            if before.throttling != self._health.throttling:
                 log.warning("throttling bits: %#x", self._health.throttling or 0)
-        return self._health
+        if self._parts.outbox is not None and now_s >= self._unsent_at_s + UNSENT_S:
+            self._unsent, self._unsent_at_s = self._parts.outbox.unsent(), now_s
 
     def _notice(self, health: HealthReading, clock_trusted: bool) -> str | None:
         """The most urgent of what is not as it should be."""
@@ -369,21 +375,26 @@ class Consultation:
     # Patients and sites
 
     def _patients(self) -> pages.Patients:
-        return pages.Patients(self._banner(), (), None)
+        worklist = self._worklist()
+        visits = tuple(
+            pages.Visit(planned.patient, _name(planned), _time(planned.starts_at), planned.description)
+            for planned in (worklist.appointments if worklist is not None else ())
+        )
+        return pages.Patients(self._banner(), visits, worklist.fetched_at if worklist is not None else None)
+
+    def _worklist(self) -> Worklist | None:
+        return self._parts.outbox.worklist() if self._parts.outbox is not None else None
 
     def _begin(self, patient: str) -> None:
-        """A visit of this patient: the one of today, where there was one already, also before a power cut."""
-        today = self._parts.clock.now()
+        """A visit of this patient: as the worklist has it, or the one that was begun today, before a power cut too."""
+        worklist = self._worklist()
+        planned = [each for each in (worklist.appointments if worklist else ()) if each.patient == patient]
         kept = self._parts.store.captures(patient)
-        last = kept[-1].capture if kept else None
-        same_day = (
-            last is not None
-            and today.trusted
-            and last.clock_trusted
-            and last.taken_at.astimezone().date() == today.time.astimezone().date()
-        )
-        known = last.study_uid if last is not None and same_day else None
-        self._visit = Visit(patient, known or f"2.25.{uuid4().int}")
+        if planned:
+            first = planned[0]
+            self._visit = Visit(patient, first.study_uid, first.accession_number or None, _name(first))
+        else:
+            self._visit = Visit(patient, self._begun_today(kept) or f"2.25.{uuid4().int}")
         self._frames = [
             _Frame(each.sequence, each.capture.site, figures(each.capture.reading))
             for each in kept
@@ -391,6 +402,14 @@ class Consultation:
         ]
         self._site = None
         self._turn_to(self._sites())
+
+    def _begun_today(self, kept: Sequence[Kept]) -> str | None:
+        """The visit that the last of these captures belongs to, where it is one of today and the clock knows that."""
+        now = self._parts.clock.now()
+        if not kept or not (now.trusted and kept[-1].capture.clock_trusted):
+            return None
+        last = kept[-1].capture
+        return last.study_uid if last.taken_at.astimezone().date() == now.time.astimezone().date() else None
 
     def _sites(self) -> pages.Sites:
         found = {}
@@ -509,7 +528,7 @@ class Consultation:
         return pages.Service(self._banner(), _checks(findings), tuple(self._faults), __version__)
 
     def _state(self) -> list[Finding]:
-        return state_of(self._read_health(), self._parts.clock, self._calibration, self._camera.size_px)
+        return state_of(self._health, self._parts.clock, self._calibration, self._camera.size_px)
 
     def _begin_self_test(self) -> None:
         parts = self._parts
@@ -626,6 +645,19 @@ def read_calibration(path: Path) -> Calibration | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise CalibrationUnreadable(f"{path}: {error}.") from error
+
+
+def _name(planned: Appointment) -> str | None:
+    """As people write it: DICOM's Doe^Jane is Doe, Jane."""
+    return ", ".join(filter(None, planned.name.split("^")[:2])) or None
+
+
+def _time(text: str) -> datetime | None:
+    """Of a worklist, which may say the day alone, or nothing."""
+    try:
+        return datetime.strptime(text, "%Y%m%d%H%M%S").astimezone()
+    except ValueError:
+        return None
 
 
 def _exposure_of(photograph: Photograph) -> Exposure | None:

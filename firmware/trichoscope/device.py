@@ -37,6 +37,7 @@ from .measurement.calibration import Calibration, to_toml
 from .measurement.hairnet import Hairnet
 from .outputs import write
 from .records import Store
+from .records.outbox import Outbox
 from .rehearsal import Hand, Recorder, visit
 from .selftest import Finding, self_test, state_of
 
@@ -97,7 +98,8 @@ def assemble(config: Config, display: Display, stack: ExitStack, clock: Clock | 
     else:
         panel = SimulatedPanel()
     stack.callback(panel.close)
-    parts = Parts(panel, camera_for, hairnet, store, clock, Health(config.records.folder), display, moved)
+    outbox = Outbox(store) if config.clinic.url else None
+    parts = Parts(panel, camera_for, hairnet, store, clock, Health(config.records.folder), display, outbox, moved)
     customs = Customs(
         threshold_um=config.measurement.threshold_um,
         operator=config.records.operator,

@@ -39,8 +39,8 @@ SOON_DAYS = 14
 """Before a calibration ends: time to find the target."""
 LIT = 1.3
 """By how much brighter the live picture is at least with the ring than without."""
-NEAR_PX = 12.0
-"""A root that is found lies on an end of its drawn hair, which is as wide as this."""
+NEAR_PX = 20.0
+"""A root that is found lies near an end of its drawn hair, which is 12 px wide."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _model(hairnet: Hairnet) -> Finding:
 
 
 def drawn_hairs() -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """480 × 640 × 3, RGB, at NET_UM_PER_PX: dark lines of 77 µm on plain skin; and (n, 2, 2) x, y of both their ends."""
+    """480 × 640 × 3, RGB, at NET_UM_PER_PX: dark lines of 77 µm on plain skin; and (n, 2, 2) of both ends."""
     picture = np.full((480, 640, 3), (205, 165, 145), np.uint8)
     roots = np.array([(60 + 100 * column, 60 + 110 * row) for row in range(4) for column in range(6)], np.float64)
     tips = np.rint(roots + 70 * np.array([math.cos(0.61), math.sin(0.61)]))

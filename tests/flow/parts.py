@@ -26,6 +26,7 @@ from trichoscope.instrument.screen.pages import Page
 from trichoscope.measurement.calibration import Calibration
 from trichoscope.measurement.hairnet import Hairnet, Maps
 from trichoscope.records import Store
+from trichoscope.records.outbox import Outbox
 
 Picture = NDArray[np.uint8]
 
@@ -66,7 +67,7 @@ class KnownNetwork(Hairnet):
     """In place of Hairnet: the maps of the drawn scalp, whatever it is shown."""
 
     def __init__(self) -> None:
-        self.name, self.sha256 = "known", "ab" * 32
+        self.name, self.sha256, self.threads = "known", "ab" * 32, 1
 
     def maps(self, frame: Frame) -> Maps:
         return _maps()
@@ -207,6 +208,7 @@ def bench(
     clock: SetClock | None = None,
     hairnet: Hairnet | None = None,
     cameras: Iterable[Camera] = (),
+    outbox: bool = False,
     **customs: Any,
 ) -> Bench:
     """`cameras` are what camera_for gives, one after the other."""
@@ -218,7 +220,7 @@ def bench(
     further = iter(cameras)
     parts = Parts(
         panel, lambda found: next(further), hairnet or KnownNetwork(), store, clock, Health(folder, folder), display,
-        lambda patient, site: moves.append((patient, site)), lambda: now_s[0],
+        Outbox(store) if outbox else None, lambda patient, site: moves.append((patient, site)), lambda: now_s[0],
     )  # fmt: skip
     told: dict[str, Any] = {
         "threshold_um": 40.0, "operator": "ab", "light": "white", "calibration_path": folder / "calibration.toml",

@@ -19,6 +19,7 @@ from trichoscope.clock import Instant
 from trichoscope.consultation import read_calibration
 from trichoscope.instrument.screen import events, pages
 from trichoscope.records import Capture, Store
+from trichoscope.records.outbox import Appointment, Outbox
 from trichoscope.simulation import Scope
 from trichoscope.simulation.target import Dots, GreyCard, View, photograph_grey_card, photograph_target
 
@@ -122,6 +123,44 @@ def test_ok__a_still_page_is_drawn_once(ready: Make) -> None:
     instrument.clock.instant = Instant(NOON + timedelta(minutes=1), True)
     instrument.turn()
     assert len(instrument.display.pages) == drawn + 1
+
+
+def appointment(study_uid: str, patient: str, **changes: str) -> Appointment:
+    told = {
+        "name": "Doe^Jane", "birth_date": "", "sex": "", "accession_number": "A7", "procedure_id": "", "step_id": "",
+        "description": "Trichoscopy", "starts_at": "20260301093000",
+    } | changes  # fmt: skip
+    return Appointment(study_uid, patient, **told)
+
+
+def test_ok__a_patient_of_the_worklist_brings_the_visit(on_bench: Make) -> None:
+    instrument = on_bench(outbox=True)
+    outbox = Outbox(instrument.store)
+    plans = [appointment("2.25.5", "P-000005"), appointment("2.25.6", "P-000006", name="", starts_at="20260301")]
+    outbox.set_worklist(plans, Instant(NOON, True))
+    page = instrument.turn(events.OpenPatients())
+    assert isinstance(page, pages.Patients)
+    assert page.fetched_at == NOON
+    first, second = sorted(page.visits, key=lambda visit: visit.code)
+    assert (first.code, first.name, first.procedure) == ("P-000005", "Doe, Jane", "Trichoscopy")
+    assert f"{first.at:%H:%M}" == "09:30"
+    assert (second.name, second.at) == (None, None)
+    sites = instrument.turn(events.ChoosePatient("P-000005"))
+    assert isinstance(sites, pages.Sites)
+    assert sites.banner.patient_name == "Doe, Jane"
+    instrument.turn(events.ChooseSite("vertex"))
+    instrument.turn(PRESS)
+    (kept,) = instrument.store.captures()
+    assert (kept.capture.study_uid, kept.capture.accession_number) == ("2.25.5", "A7")
+
+
+def test_ok__the_banner_says_what_the_clinic_does_not_have(ready: Make) -> None:
+    instrument = ready(outbox=True)
+    instrument.turn(PRESS)
+    instrument.now_s[0] += 11
+    page = instrument.turn(events.OpenSites())
+    assert isinstance(page, pages.Sites)
+    assert page.banner.unsent == 1
 
 
 # Frames of a site
