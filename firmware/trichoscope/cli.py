@@ -26,7 +26,7 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from . import __version__, cli_instrument, cli_records
+from . import __version__, cli_clinic, cli_instrument, cli_records
 from .errors import (
     CalibrationUnreadable,
     MeasurementFailed,
@@ -63,6 +63,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_instrument.app)
 app.add_typer(cli_records.app)
+app.add_typer(cli_clinic.app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -69,7 +69,7 @@ def capture(**changes: Any) -> Capture:
     return replace(
         Capture(
             patient="P-0042", site="temporal_left", operator="ab", taken_at=NOON, clock_trusted=True,
-            threshold_um=40.0, um_per_px=2.77, calibration_id="2026-02-01", model_name="hairnet",
+            threshold_um=40.0, um_per_px=2.77, calibration_id="2026-02-01T08:15:30+00:00", model_name="hairnet",
             model_sha256="ab" * 32, firmware_version="1.2.3", throttling=0, reading=reading(), study_uid="2.25.123",
             accession_number="A7", light="polarised",
         ),

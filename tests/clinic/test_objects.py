@@ -80,7 +80,7 @@ def test_a_photograph_holds_the_cameras_bytes_and_what_is_known_of_them() -> Non
     assert ds.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.4.50"
     assert (ds.PatientID, str(ds.PatientName), ds.AccessionNumber) == ("P-0042", "Doe^Jané", "A7")
     assert ds.LightSourcePolarization == "POLARIZED"
-    assert ds.DateOfLastCalibration == "20260201"
+    assert (ds.DateOfLastCalibration, ds.TimeOfLastCalibration) == ("20260201", "081530")
     assert ds.AcquisitionDateTime == "20260301123001.123456+0100"
     assert ds.TimezoneOffsetFromUTC == "+0100"
     assert ds.AnatomicRegionSequence[0].CodeValue == "16621002"

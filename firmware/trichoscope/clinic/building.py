@@ -6,11 +6,31 @@ from io import BytesIO
 
 import pydicom
 
+from ..errors import CaptureUnknown, PhotographNotSendable, RecordsDamaged
 from ..records import Kept, Store
-from ..records.outbox import Entry, Outbox
-from .objects import ClinicObject, Device, Kind, Visit, uid
+from ..records.outbox import Entry, Kind, Outbox
+from .objects import ClinicObject, Device, Visit, uid
 from .photograph import photograph_object
 from .report import report_object
+from .sending import Progress
+
+
+def build_all(
+    store: Store, outbox: Outbox, device: Device, progress: Progress
+) -> tuple[int, list[PhotographNotSendable | RecordsDamaged]]:
+    """Build what was captured since the last run. Returns how many objects, and what could not be one."""
+    built, problems = 0, list[PhotographNotSendable | RecordsDamaged]()
+    unbuilt = sorted(outbox.unbuilt())
+    for done, (sequence, kind) in enumerate(unbuilt, start=1):
+        try:
+            build(store, outbox, device, sequence, kind)
+            built += 1
+        except CaptureUnknown:  # erased since
+            pass
+        except (PhotographNotSendable, RecordsDamaged) as error:
+            problems.append(error)
+        progress(done, len(unbuilt))
+    return built, problems
 
 
 def build(store: Store, outbox: Outbox, device: Device, sequence: int, kind: Kind) -> Entry:

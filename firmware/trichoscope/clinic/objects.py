@@ -10,15 +10,13 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
-from typing import Literal
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID
 
 from ..records import Kept
+from ..records.outbox import Kind
 from .codes import Code
-
-Kind = Literal["photograph", "report"]
 
 NAMESPACE = uuid.UUID("36730ad2-15db-4e9d-839d-a8ca11a45db9")
 IMPLEMENTATION_UID = UID("2.25.282475909828811692317999308964771288644")

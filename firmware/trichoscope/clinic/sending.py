@@ -18,16 +18,12 @@ from ..errors import (
     ObjectConflict,
     ObjectNotFound,
     ObjectRefused,
-    PhotographNotSendable,
     RecordsDamaged,
     ServerFailed,
     ServerUnreachable,
     TrichoscopeError,
 )
-from ..records import Store
 from ..records.outbox import Entry, Outbox, State
-from .building import build
-from .objects import Device, Kind
 from .server import Address, Server
 
 ATTEMPTS = 5
@@ -58,22 +54,6 @@ class Summary:
     """For the server."""
     problems: list[TrichoscopeError] = field(default_factory=list)
     """What each object that did not get through met, and what ended the run."""
-
-
-def build_all(store: Store, outbox: Outbox, device: Device, summary: Summary, progress: Progress) -> None:
-    """Build what was captured since the last run. A photograph that cannot be an object is a problem of its own."""
-    outbox.clear_leftovers()
-    unbuilt = outbox.unbuilt()
-    for done, (sequence, kind) in enumerate(sorted(unbuilt), start=1):
-        wanted: Kind = "photograph" if kind == "photograph" else "report"
-        try:
-            build(store, outbox, device, sequence, wanted)
-            summary.built += 1
-        except CaptureUnknown:  # erased since
-            pass
-        except (PhotographNotSendable, RecordsDamaged) as error:
-            summary.problems.append(error)
-        progress(done, len(unbuilt))
 
 
 def send_all(

@@ -224,16 +224,18 @@ class Server:
 def _read(response: http.client.HTTPResponse, at_most: int, began: float) -> bytes:
     """The whole answer, or one byte more than `at_most`. Raises ConnectionCut where it ends early or creeps."""
     body = bytearray()
+    with response:  # closed, or the connection would not take the next question
+        _fill(body, response, at_most, began)
+    return bytes(body)
+
+
+def _fill(body: bytearray, response: http.client.HTTPResponse, at_most: int, began: float) -> None:
     while len(body) <= at_most and (block := response.read1(1 << 16)):
         body += block
         if time.monotonic() - began > TIMEOUT_S + len(body) / SLOWEST_BYTES_PER_S:
             raise ConnectionCut("The answer came too slowly.")
-    if len(body) > at_most:
-        response.close()
-        return bytes(body)
-    if response.length:
+    if len(body) <= at_most and response.length:
         raise ConnectionCut("The answer ended early.")
-    return bytes(body)
 
 
 def _trouble(error: Exception, reached: bool) -> TrichoscopeError:

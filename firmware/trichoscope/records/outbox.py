@@ -21,10 +21,11 @@ from . import audit, photographs
 from .capture import Kept
 from .store import Store
 
+Kind = Literal["photograph", "report"]
 State = Literal["waiting", "sent", "received", "conflict"]
 
 _ENTRY = "uid, capture, kind, revision, study_uid, series_uid, sha256, bytes, state, problem"
-_WANTED = (("photograph", "1"), ("report", "reading IS NOT NULL"))
+_WANTED: tuple[tuple[Kind, str], ...] = (("photograph", "1"), ("report", "reading IS NOT NULL"))
 """Kind of object → which captures have one."""
 
 
@@ -36,8 +37,7 @@ class Entry:
     """SOP Instance UID."""
     capture: int
     """Sequence number."""
-    kind: str
-    """`photograph` or `report`."""
+    kind: Kind
     revision: int
     study_uid: str
     series_uid: str
@@ -96,7 +96,7 @@ class Outbox:
 
     # Objects
 
-    def unbuilt(self) -> list[tuple[int, str]]:
+    def unbuilt(self) -> list[tuple[int, Kind]]:
         """Sequence number and kind of what is still to be built: not of captures that were set aside."""
         with self._store.reading() as db:
             return [
@@ -125,13 +125,13 @@ class Outbox:
             ).fetchone()
         return Visit(first, datetime.fromisoformat(taken_at), Appointment(*row) if row else None)
 
-    def kept_bytes(self, kept: Kept, kind: str, revision: int) -> bytes | None:
+    def kept_bytes(self, kept: Kept, kind: Kind, revision: int) -> bytes | None:
         """What was built of a capture when its row is not there: before a crash, or before the rows were lost."""
         path = self._path(kept.id, kind, revision)
         return path.read_bytes() if path.exists() else None
 
     def keep(
-        self, kept: Kept, kind: str, revision: int, data: bytes, *, uid: str, study_uid: str, series_uid: str
+        self, kept: Kept, kind: Kind, revision: int, data: bytes, *, uid: str, study_uid: str, series_uid: str
     ) -> Entry:
         """Keep an object for good. Its patient is then final, in the records too."""
         path = self._path(kept.id, kind, revision)
@@ -150,7 +150,7 @@ class Outbox:
             raise
         return entry
 
-    def revision(self, kept: Kept, kind: str) -> int:
+    def revision(self, kept: Kept, kind: Kind) -> int:
         """The highest revision that was built, 0 where none was."""
         with self._store.reading() as db:
             query = "SELECT coalesce(max(revision), 0) FROM object WHERE capture = ? AND kind = ?"
@@ -276,7 +276,7 @@ class Outbox:
             found = tuple(Appointment(*row) for row in rows)
         return Worklist(datetime.fromisoformat(fetched[0]), found) if fetched else None
 
-    def _path(self, identity: str, kind: str, revision: int) -> Path:
+    def _path(self, identity: str, kind: Kind, revision: int) -> Path:
         return self._folder / f"{identity}-{kind}-{revision}.dcm"
 
     def _remove(self, names: Iterable[str]) -> None:

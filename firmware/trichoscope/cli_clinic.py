@@ -1,0 +1,267 @@
+"""The commands for the clinic: sync, worklist."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from .clock import Instant, SystemClock
+from .errors import ClinicNotSet, SyncRunning, TrichoscopeError
+
+if TYPE_CHECKING:
+    from .clinic.sending import Summary
+    from .clinic.settings import ClinicSettings
+    from .config import Config
+    from .records import Store
+    from .records.outbox import Outbox
+
+LOCK = "sync.lock"
+LEAST_BATTERY_PERCENT = 40
+"""By night: sending an evening's captures takes a few percent, and the morning needs the rest."""
+
+log = logging.getLogger(__name__)
+output = Console()
+diagnostics = Console(stderr=True)
+app = typer.Typer()
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE.toml", help="The configuration; else the installed one.")
+]
+Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="The folder of the records.")]
+AsJson = Annotated[bool, typer.Option("--json", help="For a program: JSON on the standard output.")]
+
+
+@app.command(epilog="Example: trichoscope sync --data visits --dry-run")
+def sync(
+    config_path: ConfigFile = None,
+    data: Data = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
+    nightly: Annotated[
+        bool, typer.Option("--nightly", help="Only with power and a trusted clock; one line in the log.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send what was captured to the clinic, and believe it there only when the clinic gives back the same bytes.
+
+    Everything stays here until then. It may be interrupted at any moment and run again.
+    """
+    from .config import load
+    from .records import Store
+    from .records.outbox import Outbox
+
+    config = load(config_path, {"records": {"folder": data}} if data else None)
+    clock = SystemClock()
+    now = clock.now()
+    if nightly:
+        logging.getLogger("trichoscope").setLevel(logging.INFO)
+        if (reason := _not_now(config, now)) is not None:
+            log.info("not now: %s", reason)
+            return
+    with Store(config.records.folder, clock) as store:
+        if dry_run:
+            _show_plan(Outbox(store), as_json)
+            return
+        with _alone(config.records.folder):
+            began = time.monotonic()
+            summary = _sync(store, config.clinic.settings(), clock, shown=not nightly)
+            seconds = time.monotonic() - began
+        unsent = Outbox(store).unsent()
+    _show_summary(summary, unsent, seconds, nightly, as_json)
+    if summary.problems:
+        raise typer.Exit(summary.problems[0].row.exit_code)
+
+
+@app.command(epilog="Example: trichoscope worklist --fetch --data visits")
+def worklist(
+    config_path: ConfigFile = None,
+    data: Data = None,
+    fetch: Annotated[bool, typer.Option("--fetch", help="Ask the clinic first.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the clinic's patients as they were last fetched."""
+    from .config import load
+    from .records import Store
+    from .records.outbox import Outbox
+
+    config = load(config_path, {"records": {"folder": data}} if data else None)
+    clock = SystemClock()
+    with Store(config.records.folder, clock) as store:
+        outbox = Outbox(store)
+        if fetch:
+            _fetch_worklist(outbox, config.clinic.settings(), clock.now())
+        found = outbox.worklist()
+    if as_json:
+        appointments = [vars(each) for each in found.appointments] if found else []
+        fetched_at = found.fetched_at.isoformat() if found else None
+        _print_json({"format": 1, "fetched_at": fetched_at, "appointments": appointments})
+        return
+    table = Table("Starts", "Patient", "Name", "Accession number", "What")
+    for each in found.appointments if found else ():
+        row = (_when(each.starts_at), each.patient, each.name.replace("^", " "), each.accession_number)
+        table.add_row(*map(Text, (*row, each.description)))
+    output.print(table)
+    output.print(f"Fetched {found.fetched_at:%Y-%m-%d %H:%M}." if found else "No worklist was ever fetched.")
+
+
+def _sync(store: Store, settings: ClinicSettings, clock: SystemClock, *, shown: bool) -> Summary:
+    """Worklist, building, sending, clearing away; what fails is in the summary, unless it is the records themselves."""
+    from .clinic.sending import Summary, send_all
+    from .clinic.server import Server
+    from .records.outbox import Outbox
+
+    if not settings.device_serial:
+        raise ClinicNotSet("clinic.device_serial is empty.")
+    outbox, summary = Outbox(store), Summary()
+    outbox.clear_leftovers()
+    with _progress(shown) as progress:
+        try:
+            if settings.worklist is not None:
+                _fetch_worklist(outbox, settings, clock.now())
+        except TrichoscopeError as error:
+            _keep_problem(summary, error)
+        try:
+            if outbox.unbuilt():
+                _build(store, outbox, settings, summary, _counted(progress, "Building"))
+            if outbox.entries("waiting", "sent", "conflict"):
+                with Server(settings, datetime.now(UTC)) as server:
+                    send_all(outbox, server, clock, summary, _counted(progress, "Sending"), time.sleep)
+                    summary.waited_s = server.waited_s
+        except TrichoscopeError as error:
+            _keep_problem(summary, error)
+    if clock.now().trusted:
+        summary.removed = outbox.remove_received(clock.now(), settings.keep_days)
+    return summary
+
+
+def _build(store: Store, outbox: Outbox, settings: ClinicSettings, summary: Summary, progress: Any) -> None:
+    from .clinic.building import build_all
+    from .clinic.objects import Device
+
+    device = Device(settings.device_serial, settings.institution)
+    summary.built, problems = build_all(store, outbox, device, progress)
+    summary.problems += problems
+
+
+def _fetch_worklist(outbox: Outbox, settings: ClinicSettings, now: Instant) -> None:
+    from .clinic.worklist import fetch
+
+    outbox.set_worklist(fetch(settings, now.time), now)
+
+
+def _keep_problem(summary: Summary, error: TrichoscopeError) -> None:
+    if error.row.family != 5:
+        raise error
+    summary.problems.append(error)
+
+
+def _not_now(config: Config, now: Instant) -> str | None:
+    """Why a nightly run would do harm or no good."""
+    from .instrument.health import Health
+
+    if not now.trusted:
+        return "the clock is not trusted, so no certificate can be judged"
+    health = Health(config.records.folder).read()
+    percent = health.battery_percent
+    if not health.on_mains and percent is not None and percent < LEAST_BATTERY_PERCENT:
+        return f"on battery with {percent} %"
+    return None
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the lock of sending; it goes with the process. Raises SyncRunning."""
+    with (folder / LOCK).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SyncRunning from error
+        yield
+
+
+def _progress(shown: bool) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.completed:.0f}"))
+    return Progress(*columns, console=diagnostics, transient=True, disable=not (shown and diagnostics.is_terminal))
+
+
+def _counted(progress: Progress, doing: str) -> Any:
+    task = progress.add_task(doing, total=None)
+
+    def update(done: int, total: int) -> None:
+        progress.update(task, completed=done, total=total)
+
+    return update
+
+
+def _show_plan(outbox: Outbox, as_json: bool) -> None:
+    unbuilt, entries = outbox.unbuilt(), outbox.entries("waiting", "sent", "conflict")
+    states = [entry.state for entry in entries]
+    document = {
+        "to_build": len(unbuilt),
+        "to_send": len(unbuilt) + states.count("waiting"),
+        "to_verify": states.count("sent"),
+        "in_conflict": states.count("conflict"),
+        "bytes_built": sum(entry.size for entry in entries),
+    }
+    if as_json:
+        _print_json({"format": 1, **document})
+        return
+    output.print(
+        "{to_build} objects to build, {to_send} to send, {to_verify} sent and to verify, {in_conflict} in conflict. "
+        "Nothing was sent.".format(**document)
+    )
+
+
+def _show_summary(summary: Summary, unsent: int, seconds: float, nightly: bool, as_json: bool) -> None:
+    met: dict[str, int] = {}
+    for problem in summary.problems:
+        met[str(problem)] = met.get(str(problem), 0) + 1
+    if nightly:
+        codes = ",".join(sorted({problem.code for problem in summary.problems})) or "none"
+        log.info(
+            "built %d, received %d (%.1f MB), removed %d, captures left %d, problems %s, %.1f s",
+            summary.built, summary.received, summary.received_bytes / 1e6, summary.removed, unsent, codes, seconds,
+        )  # fmt: skip
+        return
+    if as_json:
+        document = {
+            "built": summary.built, "received": summary.received, "received_bytes": summary.received_bytes,
+            "posts": summary.posts, "removed": summary.removed, "unsent": unsent, "seconds": round(seconds, 2),
+            "waited_s": round(summary.waited_s, 2),
+            "problems": [{"code": problem.code, "message": problem.message} for problem in summary.problems],
+        }  # fmt: skip
+        _print_json({"format": 1, **document})
+        return
+    output.print(
+        f"{summary.received} objects ({summary.received_bytes / 1e6:.1f} MB) are at the clinic and verified, "
+        f"{_captures(unsent)} still to go, {_captures(summary.removed)} cleared away."
+    )
+    for words, times in met.items():
+        diagnostics.print(Text(words if times == 1 else f"{words} ({times} times)", style="red"), soft_wrap=True)
+
+
+def _captures(count: int) -> str:
+    return f"{count} capture" if count == 1 else f"{count} captures"
+
+
+def _when(starts_at: str) -> str:
+    """20260301123000 as 2026-03-01 12:30; what is shorter, as it is."""
+    if len(starts_at) < 12:
+        return starts_at
+    return f"{starts_at[:4]}-{starts_at[4:6]}-{starts_at[6:8]} {starts_at[8:10]}:{starts_at[10:12]}"
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    typer.echo(json.dumps(document, allow_nan=False, ensure_ascii=False))
