@@ -13,7 +13,7 @@ import pytest
 
 from tests.conformance.conftest import DEADLINES
 from tests.conformance.test_cameras import ended
-from trichoscope.errors import CameraHung, CameraMissing
+from trichoscope.errors import CameraFailed, CameraHung, CameraMissing
 from trichoscope.instrument.camera import Deadlines, Fault, SimulatedProcess, SimulatedSettings
 
 ROOT = Path(__file__).parents[2]
@@ -97,4 +97,26 @@ def test_what_a_killed_process_was_asked_is_not_taken_for_an_answer_later() -> N
     assert camera.fired == 1
     later_ns = time.monotonic_ns()
     assert camera.capture(later_ns).sensor_time_ns >= later_ns
+    camera.close()
+
+
+def test_a_scalp_that_cannot_be_drawn_is_an_error_and_drawn_anew() -> None:
+    camera = SimulatedProcess(SMALL, DEADLINES)
+    camera.open()
+    assert camera._drawing is not None
+    camera._drawing._process.kill()
+    with pytest.raises(CameraFailed, match="-9"):
+        camera.wait_drawn(60)
+    assert camera.wait_drawn(60)
+    camera.close()
+
+
+def test_knobs_are_turned_before_it_is_open_too() -> None:
+    camera = SimulatedProcess(SMALL, DEADLINES)
+    camera.place(light="white")
+    camera.start()
+    camera.place(defocus_um=3.0)
+    photograph = camera.capture(time.monotonic_ns())
+    assert photograph.metadata["lit"]
+    assert photograph.metadata["defocus_um"] == 3.0
     camera.close()

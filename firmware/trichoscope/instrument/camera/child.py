@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import errors
-from ...errors import CameraDied, CameraHung
+from ...errors import CameraDied, CameraHung, TrichoscopeError
 from .settings import CameraSettings
 from .shared import SharedMemory
 
@@ -63,7 +63,11 @@ class Child:
         finally:
             theirs.close()
             os.close(ending)
-        self._send(settings)
+        try:
+            self._send(settings)
+        except TrichoscopeError:
+            self.end()
+            raise
 
     def awaits(self, method: str) -> bool:
         """Whether an answer to `method` is outstanding."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import CameraFailed, CameraMissing, TrichoscopeError
+from ...errors import CameraFailed, TrichoscopeError
 from .child import Child, start
 from .process import CameraProcess, Deadlines
 from .protocol import Photograph
@@ -100,13 +100,15 @@ class SimulatedProcess(CameraProcess):
 
     def _draw(self) -> None:
         """Take a scalp that is drawn; begin to draw the one that is wanted."""
-        if self._drawing is not None and (jpeg := self._drawing.result()) is not None:
-            place = self._drawing.place
-            self._stop_drawing()
-            self._scalps[place] = jpeg
+        if self._drawing is not None and self._drawing.done():
+            drawing, self._drawing = self._drawing, None
+            try:
+                self._scalps[drawing.place] = drawing.result()
+            finally:
+                drawing.end()
             while len(self._scalps) > KEPT:
                 self._scalps.pop(next(iter(self._scalps)))
-            if place == self._place:
+            if drawing.place == self._place:
                 self._touch()
         if self._place in self._scalps:
             return
@@ -139,9 +141,8 @@ class SimulatedProcess(CameraProcess):
             return
         try:
             message(self._child)
-            self._child.finish(self._deadlines.open_s)
-        except CameraMissing:
-            pass  # it was being opened, and a later call says so
+            if self._child.size_px is not None:  # else the answers are waited for when it is opened
+                self._child.finish(self._deadlines.open_s)
         except TrichoscopeError as error:
             log.warning("camera %s does not listen: %s", self.name, error)
             self._end(self._child)
@@ -170,14 +171,13 @@ class Drawing:
         finally:
             os.close(ending)
 
-    def result(self) -> bytes | None:
-        """The JPEG, None while it is being drawn. Raises CameraFailed."""
-        status = self._process.poll()
-        if status is None:
-            return None
-        if status != 0:
-            self.end()
-            raise CameraFailed(f"Drawing the scalp ended with {status}.")
+    def done(self) -> bool:
+        return self._process.poll() is not None
+
+    def result(self) -> bytes:
+        """The JPEG, once it is done. Raises CameraFailed."""
+        if self._process.returncode != 0:
+            raise CameraFailed(f"Drawing the scalp ended with {self._process.returncode}.")
         return os.pread(self._jpeg, os.fstat(self._jpeg).st_size, 0)
 
     def wait(self, limit_s: float) -> None:
