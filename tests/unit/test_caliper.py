@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from trichoscope.frame import Frame
-from trichoscope.measurement.caliper import measure_widths
+from trichoscope.measurement.caliper import BLOCK, measure_widths
 from trichoscope.measurement.hair import Trace, Width
 
 LENGTH_UM, ROW_UM, MARGIN_UM = 600.0, 260.0, 110.0
@@ -150,3 +150,11 @@ def test_a_stub_at_the_edge_of_the_picture_is_no_fault() -> None:
 
 def test_no_traces_no_widths() -> None:
     assert measure_widths(photograph([60.0]), []) == []
+
+
+def test_blocks_and_threads_change_nothing() -> None:
+    """More shafts than a block holds, in blocks of which the last is not full, by one thread and by two."""
+    widths = [MIXED[i % len(MIXED)] for i in range(BLOCK + 7)]
+    frame, found = photograph(widths), traces(widths, prior=(0.9, 1.1))
+    assert measure_widths(frame, found, threads=2) == measure_widths(frame, found)
+    assert np.abs(errors(widths, measure_widths(frame, found))).mean() <= 3.0

@@ -5,11 +5,15 @@ from the middle outwards, is compared with a bank of blurred shafts: the likelih
 half is spoilt by a glint or a neighbour the other still counts. A thin hair's width and darkness cannot be told apart
 on one profile; the blur and the contrast of the well-resolved shafts of the same photograph part them. The stretches
 of a hair are joined by a robust line along the shaft, with the network's width as its prior.
+
+Shafts are looked at in blocks whose numbers stay in a core's cache, and blocks on several threads: numpy and OpenCV
+release the interpreter while they compute. A block is the same whatever the number of threads, so the answer is too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -26,13 +30,16 @@ Flags = NDArray[np.bool_]
 STRETCHES = 4  # parts of a shaft that get widths of their own
 CUTS = 5  # sections of a stretch
 SAMPLES = 32  # across half a section
+BLOCK = 24  # shafts looked at together
 REACH = 1.2  # length of half a section, in expected widths
 ROOT_UM = 55.0  # the path may begin this far inside the shadow of the root
 TIP_UM = 20.0  # and end this far beyond the tip
 DIRECTION_UM = 40.0  # either side of a section: shorter follows the path's jitter, longer misses bends
 GLINT_SHARE = 0.6  # of the expected width either side of the middle: where bright valleys are taken for glints
 CELL_UM = 8.0  # of the map that tells whose shaft a sample lies on
+LAGS = 12  # either way in which a shaft is looked for beside its path
 GAMMA = 1.9  # light = value ** GAMMA, between sRGB and the flatter curves of cheap scopes; blur adds up in light
+_LIGHT = (np.arange(256, dtype=np.float32) / 255) ** GAMMA
 
 PRIOR_SD = 0.13  # of the network's width, log
 TAPER_SD = 0.15  # of the change of width from root to tip, log
@@ -52,12 +59,17 @@ class _Bank:
     at: Floats  # (M,) distance of the samples from the middle
     log_width: Floats  # (J,)
     log_blur: Floats  # (J,)
-    profile: Floats  # (J, M)
+    profile: Floats  # (M, J)
+    square: Floats  # (M, J) of profile
+    moments: Floats  # (J, 4) log_width, log_blur and their squares
 
 
 @lru_cache(maxsize=1)
-def _bank() -> _Bank:
-    """A chord of length c takes 1 − exp(−opacity · c) of the light: a box when opaque, near half an ellipse if not."""
+def _banks() -> tuple[_Bank, _Bank]:
+    """Every third shaft, and all of them.
+
+    A chord of length c takes 1 − exp(−opacity · c) of the light: a box when opaque, near half an ellipse if not.
+    """
     at = (np.arange(SAMPLES) + 0.5) * (REACH / SAMPLES)
     widths = np.exp(np.arange(-1.1, 0.6, 0.07))[:, None]
     blurs = np.exp(np.linspace(np.log(0.02), np.log(0.6), 9))
@@ -67,9 +79,15 @@ def _bank() -> _Bank:
     shafts = np.concatenate([cover * (1 - np.exp(-k * chord)) / (1 - np.exp(-k)) for k in (1.5, 30.0)])
     kernels = np.exp(-0.5 * ((at[:, None] - fine) / blurs[:, None, None]) ** 2)
     kernels /= kernels.sum(2, keepdims=True)
-    profile = np.einsum("sf,bmf->bsm", shafts, kernels, optimize=True).reshape(-1, SAMPLES)
-    log_blur, log_width = np.broadcast_arrays(np.log(blurs)[:, None], np.log(np.tile(widths[:, 0], 2)))
-    return _Bank(*(a.astype(np.float32) for a in (at, log_width.ravel(), log_blur.ravel(), profile)))
+    profile = np.einsum("sf,bmf->mbs", shafts, kernels, optimize=True).reshape(SAMPLES, -1)
+    pairs = np.broadcast_arrays(np.log(np.tile(widths[:, 0], 2)), np.log(blurs)[:, None])
+    width, blur = (a.astype(np.float32).ravel() for a in pairs)
+
+    def bank(every: int) -> _Bank:
+        w, b, p = width[::every], blur[::every], profile[:, ::every].astype(np.float32, order="C")
+        return _Bank(at.astype(np.float32), w, b, p, p**2, np.stack([w, w**2, b, b**2], 1))
+
+    return bank(3), bank(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +97,9 @@ class _Stations:
     centre: Floats  # (N, K, 2) x, y
     normal: Floats  # (N, K, 2) unit vectors
     free: Flags  # (N, K) no crossing here
+
+    def __getitem__(self, some: slice) -> _Stations:
+        return _Stations(self.centre[some], self.normal[some], self.free[some])
 
 
 def _stations(traces: Sequence[Trace], um_per_px: float) -> _Stations:
@@ -108,13 +129,15 @@ def _stations(traces: Sequence[Trace], um_per_px: float) -> _Stations:
     return _Stations(at(s).astype(np.float32), normal.astype(np.float32), ~crossed)
 
 
-def _sample(grey: NDArray[np.uint8], stations: _Stations, centre: Floats, offset_px: Floats) -> tuple[Floats, Floats]:
-    """Values (N, K, M) at offset_px (N, M) along the normals, and where they were taken (N, K, M, 2)."""
-    xy = centre[:, :, None] + stations.normal[:, :, None] * offset_px[:, None, :, None].astype(np.float32)
-    n, k, m, _ = xy.shape
-    x, y = (np.ascontiguousarray(xy[..., i]).reshape(n, k * m) for i in (0, 1))
-    value = cv2.remap(grey, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return value.reshape(n, k, m).astype(np.float32), xy
+def _sample(
+    grey: NDArray[np.uint8], stations: _Stations, centre: Floats, offset_px: Floats
+) -> tuple[NDArray[np.uint8], Floats, Floats]:
+    """Values (N, K, M) at offset_px (N, M) along the normals, and x and y of where they were taken."""
+    offset = offset_px[:, None].astype(np.float32)
+    x, y = (centre[..., i, None] + stations.normal[..., i, None] * offset for i in (0, 1))
+    flat = len(x), -1
+    value = cv2.remap(grey, x.reshape(flat), y.reshape(flat), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(value.reshape(x.shape), np.uint8), x, y
 
 
 def _without_glints(dark: Floats) -> Floats:
@@ -122,32 +145,47 @@ def _without_glints(dark: Floats) -> Floats:
     return np.minimum(np.maximum.accumulate(dark, -1), np.maximum.accumulate(dark[..., ::-1], -1)[..., ::-1])
 
 
-def _recentre(grey: NDArray[np.uint8], stations: _Stations, expected_px: Floats) -> tuple[Floats, Floats]:
-    """Centres (N, K, 2) moved onto the shafts by a ridge filter of their width, and 1 for dark shafts, −1 for light."""
-    reach, lags = 36, 12
-    unit = 1.6 / reach  # of the expected width
-    offset = np.arange(-reach, reach + 1) * unit
-    dark, _ = _sample(grey, stations, stations.centre, expected_px[:, None] * offset)
-    t = offset[lags:-lags] / 0.4
+def _middle(values: Floats) -> Floats:
+    """Median along the last axis; np.median takes longer to start than to find it."""
+    half = values.shape[-1] // 2
+    if values.shape[-1] % 2:
+        return np.asarray(np.partition(values, half, -1)[..., half])
+    return np.asarray(np.partition(values, (half - 1, half), -1)[..., half - 1 : half + 1].mean(-1))
+
+
+@lru_cache(maxsize=1)
+def _ridge() -> tuple[Floats, Floats]:
+    """Offsets (M,) in expected widths, and a ridge filter of that width at each lag, (M, 2 · LAGS + 1)."""
+    offset = np.arange(-36, 37) * (1.6 / 36)
+    t = offset[LAGS:-LAGS] / 0.4
     ridge = (1 - t**2) * np.exp(-0.5 * t**2)
     ridge -= ridge.mean()
-    taps = np.zeros((len(offset), 2 * lags + 1), np.float32)
-    for lag in range(2 * lags + 1):
+    taps = np.zeros((len(offset), 2 * LAGS + 1), np.float32)
+    for lag in range(2 * LAGS + 1):
         taps[lag : lag + len(ridge), lag] = ridge
-    near_middle = np.median(dark @ taps[:, lags // 2 : -lags // 2], axis=1).mean(1)
+    return offset, taps
+
+
+def _recentre(grey: NDArray[np.uint8], stations: _Stations, expected_px: Floats) -> tuple[Floats, Floats]:
+    """Centres (N, K, 2) moved onto the shafts by a ridge filter of their width, and 1 for dark shafts, −1 for light."""
+    offset, taps = _ridge()
+    value, _, _ = _sample(grey, stations, stations.centre, expected_px[:, None] * offset)
+    dark = value.astype(np.float32)
+    near_middle = _middle(taps[:, LAGS // 2 : -LAGS // 2].T @ dark.swapaxes(1, 2)).mean(1)
     sign = np.where(near_middle > 0, -1.0, 1.0).astype(np.float32)
     dark *= -sign[:, None, None]
     dark[:, 1:-1] = 0.25 * dark[:, :-2] + 0.5 * dark[:, 1:-1] + 0.25 * dark[:, 2:]
-    inner = np.abs(offset) < GLINT_SHARE
-    dark[..., inner] = _without_glints(dark[..., inner])
+    first, *_, last = np.flatnonzero(np.abs(offset) < GLINT_SHARE)
+    dark[..., first : last + 1] = _without_glints(dark[..., first : last + 1])
     response = dark @ taps
-    best = np.clip(response.argmax(2), 1, 2 * lags - 1)
-    low, top, high = (np.take_along_axis(response, (best + i)[..., None], 2)[..., 0] for i in (-1, 0, 1))
+    best = np.clip(response.argmax(2), 1, 2 * LAGS - 1)
+    at = best + np.arange(best.size).reshape(best.shape) * response.shape[2]
+    low, top, high = (response.ravel()[at + i] for i in (-1, 0, 1))
     bend = np.minimum(low - 2 * top + high, -1e-6)
-    shift = best - lags + np.clip(0.5 * (low - high) / bend, -1, 1)
-    padded = np.pad(shift, ((0, 0), (2, 2)), mode="edge")
-    usual = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5, axis=1), axis=2)
-    shift = np.clip(shift, usual - 3, usual + 3) * unit * expected_px[:, None]
+    shift = best - LAGS + np.clip(0.5 * (low - high) / bend, -1, 1)
+    beside = np.clip(np.arange(shift.shape[1])[:, None] + np.arange(-2, 3), 0, shift.shape[1] - 1)
+    usual = _middle(shift[:, beside])
+    shift = np.clip(shift, usual - 3, usual + 3) * (offset[1] - offset[0]) * expected_px[:, None]
     return (stations.centre + stations.normal * shift[..., None]).astype(np.float32), sign
 
 
@@ -156,10 +194,11 @@ def _owners(traces: Sequence[Trace], frame: Frame) -> NDArray[np.uint16]:
     cell_px = CELL_UM / frame.um_per_px
     width, height = frame.size_px
     owner = np.zeros((int(height / cell_px) + 1, int(width / cell_px) + 1), np.uint16)
-    for i, t in enumerate(traces):
-        points = np.round(((t.path_px + 0.5) / cell_px - 0.5) * 16).astype(np.int32)
+    points = np.round(((np.concatenate([t.path_px for t in traces]) + 0.5) / cell_px - 0.5) * 16).astype(np.int32)
+    ends = np.cumsum([len(t.path_px) for t in traces])
+    for i, (t, path) in enumerate(zip(traces, np.split(points, ends[:-1]), strict=True)):
         thickness = max(1, round(t.network_width_um / CELL_UM))
-        cv2.polylines(owner, [points[:, None]], False, i + 1, thickness, cv2.LINE_8, 4)
+        cv2.polylines(owner, [path], False, i + 1, thickness, cv2.LINE_8, 4)
     return owner
 
 
@@ -174,30 +213,36 @@ class _Halves:
 
 
 def _halves(
-    frame: Frame, grey: NDArray[np.uint8], stations: _Stations, owner: NDArray[np.uint16], expected_um: Floats
+    frame: Frame,
+    grey: NDArray[np.uint8],
+    stations: _Stations,
+    owner: NDArray[np.uint16],
+    names: NDArray[np.intp],
+    expected_um: Floats,
 ) -> _Halves:
+    """names: (N,) of the shafts in `owner`."""
     um = frame.um_per_px
-    n = len(expected_um)
     centre, sign = _recentre(grey, stations, expected_um / um)
     unit_um = np.maximum(expected_um, max(25.0, 7.0 * um))  # thin hairs are mostly blur
-    at = _bank().at
+    at = _banks()[1].at
     offset_um = unit_um[:, None] * np.concatenate([-at[::-1], at])
-    value, xy = _sample(grey, stations, centre, offset_um / um)
+    value, x, y = _sample(grey, stations, centre, offset_um / um)
     width, height = frame.size_px
-    cell = ((xy + 0.5) * (um / CELL_UM)).astype(np.int32)
-    found = owner[np.clip(cell[..., 1], 0, owner.shape[0] - 1), np.clip(cell[..., 0], 0, owner.shape[1] - 1)]
-    other = (found != 0) & (found != np.arange(1, n + 1)[:, None, None])
+    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    column, row = (((a + 0.5) * (um / CELL_UM)).astype(np.int32) for a in (x, y))
+    found = owner.ravel().take(row * owner.shape[1] + column, mode="clip")  # of use only inside
+    other = (found != 0) & (found != names[:, None, None])
     other &= (np.abs(offset_um) > 0.5 * expected_um[:, None])[:, None]
-    inside = ((xy >= 0) & (xy <= (width - 1, height - 1))).all(-1)
     good = inside & ~other & stations.free[..., None]
 
-    shape = (n * STRETCHES, CUTS, 2 * SAMPLES)
-    light = ((value / 255).clip(0, 1) ** GAMMA).reshape(shape)
+    shape = (-1, CUTS, 2 * SAMPLES)
+    light = _LIGHT.take(value).reshape(shape)
     good = good.reshape(shape)
     number = good.sum(1)
     mean = (light * good).sum(1) / np.maximum(number, 1)
-    ordered = np.sort(np.where(good, light, mean[:, None]), axis=1)
-    mean = ordered[:, 1:-1].mean(1)  # the brightest and the darkest section have no say
+    light = np.where(good, light, mean[:, None])
+    # the brightest and the darkest section have no say
+    mean = (light.sum(1) - light.min(1) - light.max(1)) / (CUTS - 2)
 
     sign, expected, unit = (np.repeat(a, STRETCHES)[:, None] for a in (sign, expected_um, unit_um))
     inner = unit * np.abs(np.concatenate([-at[::-1], at])) < GLINT_SHARE * expected
@@ -218,13 +263,83 @@ def _halves(
 
 
 @dataclass(frozen=True, eq=False)
-class _Stretches:
-    """What R half profiles say."""
+class _Fit:
+    """What R half profiles say of each of the J shafts of the bank, before anything is known of the photograph."""
 
-    log_um: Floats  # (R,) width
-    variance: Floats  # (R,) of log_um; infinite where nothing can be measured
-    contrast: Floats  # (R,) share of the skin's light that the shaft takes
-    blur_um: Floats  # (R,)
+    likelihood: Floats  # (R, J) log
+    contrast: Floats  # (R, J) share of the skin's light that the shaft takes
+    log_unit: Floats  # (R,) µm
+    log_expected: Floats  # (R,) µm
+    misfit: Floats  # (R,) root of the mean square error of the best shaft, as a share of its depth
+    usable: Flags  # (R,) enough samples counted
+
+
+def _product(a: Floats, b: Floats) -> Floats:
+    """(R, M) · (M, J), in pieces so small that BLAS starts no threads: starting them took longer than the product."""
+    return np.asarray(a.reshape(-1, 2 * STRETCHES, a.shape[1]) @ b).reshape(len(a), -1)
+
+
+def _fit(halves: _Halves, um_per_px: float) -> _Fit:
+    """Least squares of light ≈ base + depth · profile."""
+    light, weight = halves.light, halves.weight.astype(np.float32)
+    rows = np.arange(len(light))[:, None]
+    for turn, bank in enumerate(_banks()):  # a coarse look first, to find what is not shaft
+        total = np.maximum(weight.sum(1, keepdims=True), np.float32(1e-3))
+        mean = (weight * light).sum(1, keepdims=True) / total
+        centred = weight * (light - mean)
+        share = _product(weight / total, bank.profile)
+        var = _product(weight, bank.square)
+        var -= total * share**2
+        cov = _product(centred, bank.profile)
+        depth = cov / np.maximum(var, np.float32(1e-4), out=var)
+        explained = np.multiply(depth, cov, out=cov)
+        best = explained.argmax(1)[:, None]
+        best_depth = depth[rows, best]
+        if turn == 0:  # then without glints in the shaft and other things beside it
+            rest = light - mean - best_depth * (bank.profile.T[best[:, 0]] - share[rows, best])
+            rest /= 1.4826 * _middle(np.abs(rest))[:, None] + 0.03 * np.abs(best_depth) + 0.004
+            beside = bank.at > np.exp(bank.log_width[best]) / 2
+            spoilt = np.where(beside, np.abs(rest) > 4, rest * -np.sign(best_depth) > 2.5)
+            weight = weight * np.where(spoilt, np.float32(0.05), np.float32(1))
+    most = explained[rows, best]
+    least = np.maximum((centred * (light - mean)).sum(1, keepdims=True) - most, 0) / total
+    base = np.multiply(depth, share, out=share)
+    base -= mean
+    contrast = np.divide(depth, np.minimum(base, np.float32(-0.01), out=base), out=depth)
+
+    log_unit, log_expected = (np.log(a).astype(np.float32) for a in (halves.unit_um, halves.expected_um))
+    independent = (REACH * halves.unit_um / (1.5 * um_per_px))[:, None].astype(np.float32)
+    noise = least + (MISFIT * best_depth) ** 2 + 0.002**2
+    beside_best = np.clip(best + np.array([-1, 1]), 0, explained.shape[1] - 1)
+    step = (most - explained[rows, beside_best]).mean(1, keepdims=True) / total
+    noise = np.maximum(noise, 0.5 * independent * step)  # never surer than the bank is fine: its steps vanish
+    likelihood = np.subtract(explained, most, out=explained)
+    likelihood *= 0.5 * independent / (noise * total)
+    likelihood -= (bank.log_width + (log_unit - log_expected)[:, None]) ** 2 * np.float32(0.5 / SEARCH_SD**2)
+    likelihood -= 20 * np.maximum(np.abs(contrast) - np.float32(1.1), 0)
+    misfit = np.sqrt(least[:, 0]) / np.maximum(np.abs(best_depth[:, 0]), 1e-4)
+    return _Fit(likelihood, contrast, log_unit, log_expected, misfit, total[:, 0] > 0.3 * SAMPLES)
+
+
+def _believe(fit: _Fit, blur: tuple[float, float], pigment: tuple[float, float], every: int = 1) -> Floats:
+    """(6, R): mean and variance of log width (of the expected), log blur (µm) and contrast of every k-th half profile.
+
+    blur, pigment: mean and spread of log blur and contrast in the photograph.
+    """
+    _, bank = _banks()
+    seen, log_unit, log_expected = fit.contrast[::every], fit.log_unit[::every], fit.log_expected[::every]
+    belief = seen - np.float32(pigment[0])
+    belief *= belief
+    belief *= -0.5 / pigment[1] ** 2
+    belief += fit.likelihood[::every]
+    belief -= (0.5 / blur[1] ** 2) * (bank.log_blur + (log_unit - np.float32(blur[0]))[:, None]) ** 2
+    belief -= belief.max(1, keepdims=True)
+    np.exp(belief, out=belief)
+    belief /= belief.sum(1, keepdims=True)
+    w, ww, b, bb = (belief @ bank.moments).T
+    belief *= seen
+    c, cc = belief.sum(1), np.einsum("rj,rj->r", belief, seen)
+    return np.stack([w + log_unit - log_expected, ww - w**2, b + log_unit, bb - b**2, c, cc - c**2])
 
 
 def _pool(value: Floats, good: Flags, default: tuple[float, float], least_sd: float) -> tuple[float, float]:
@@ -236,89 +351,38 @@ def _pool(value: Floats, good: Flags, default: tuple[float, float], least_sd: fl
 
 
 @dataclass(frozen=True, eq=False)
-class _Fit:
-    """Least squares of light ≈ base + depth · profile for R half profiles and the J shafts of the bank."""
+class _Stretches:
+    """What R half profiles say."""
 
-    contrast: Floats  # (R, J) share of the skin's light that the shaft takes
-    excess: Floats  # (R, J) mean square error above the best shaft's
-    step: Floats  # (R, 1) the excess of a width one step beside the best
-    least: Floats  # (R, 1) mean square error of the best shaft
-    depth: Floats  # (R, 1) of the best shaft
-    weight: Floats  # (R,) samples that counted
+    log_um: Floats  # (R,) width
+    variance: Floats  # (R,) of log_um; infinite where nothing can be measured
+    contrast: Floats  # (R,) share of the skin's light that the shaft takes
+    blur_um: Floats  # (R,)
 
 
-def _fit(halves: _Halves) -> _Fit:
-    bank = _bank()
-    light, weight = halves.light, halves.weight.astype(np.float32)
-    for every in (3, 1):  # a coarse look first, to find what is not shaft
-        profile = bank.profile[::every]
-        total = np.maximum(weight.sum(1, keepdims=True), np.float32(1e-3))
-        mean = (weight * light).sum(1, keepdims=True) / total
-        centred = weight * (light - mean)
-        share = (weight / total) @ profile.T
-        var = np.maximum(weight @ (profile**2).T - total * share**2, np.float32(1e-4))
-        cov = centred @ profile.T
-        depth = cov / var
-        explained = depth * cov
-        best = explained.argmax(1)
-        best_depth = np.take_along_axis(depth, best[:, None], 1)
-        if every > 1:  # then without glints in the shaft and other things beside it
-            rest = light - mean - best_depth * (profile[best] - np.take_along_axis(share, best[:, None], 1))
-            rest /= 1.4826 * np.median(np.abs(rest), 1, keepdims=True) + 0.03 * np.abs(best_depth) + 0.004
-            beside = bank.at > np.exp(bank.log_width[::every][best])[:, None] / 2
-            spoilt = np.where(beside, np.abs(rest) > 4, rest * -np.sign(best_depth) > 2.5)
-            weight = weight * np.where(spoilt, np.float32(0.05), np.float32(1))
-    most = np.take_along_axis(explained, best[:, None], 1)
-    least = np.maximum((centred * (light - mean)).sum(1, keepdims=True) - most, 0) / total
-    contrast = depth / np.minimum(depth * share - mean, np.float32(-0.01))
-    excess = (most - explained) / total
-    beside_best = np.clip(best[:, None] + [-1, 1], 0, excess.shape[1] - 1)
-    step = np.take_along_axis(excess, beside_best, 1).mean(1, keepdims=True)
-    return _Fit(contrast, excess, step, least, best_depth, total[:, 0])
+def _compare(fits: Sequence[_Fit], um_per_px: float, pool: Executor) -> _Stretches:
+    blur, pigment = (float(np.log(1.5 * um_per_px)), 0.7), (0.6, 9.0)
 
-
-def _compare(halves: _Halves, um_per_px: float) -> _Stretches:
-    bank, fit = _bank(), _fit(halves)
-    contrast = fit.contrast
-    usable = fit.weight > 0.3 * SAMPLES
-    relative = np.log(halves.unit_um / halves.expected_um).astype(np.float32)[:, None]
-    unit = np.log(halves.unit_um).astype(np.float32)[:, None]
-    independent = (REACH * halves.unit_um / (1.5 * um_per_px))[:, None].astype(np.float32)
-    noise = fit.least + (MISFIT * fit.depth) ** 2 + 0.002**2
-    noise = np.maximum(noise, 0.5 * independent * fit.step)  # never surer than the bank is fine: its steps vanish
-    likelihood = fit.excess * (-0.5 * independent / noise)
-    likelihood -= (bank.log_width + relative) ** 2 * np.float32(0.5 / SEARCH_SD**2)
-    likelihood -= 20 * np.maximum(np.abs(contrast) - np.float32(1.1), 0)
-    nodes = np.stack([bank.log_width, bank.log_width**2, bank.log_blur, bank.log_blur**2], 1)
-
-    def believe(which: slice, blur: tuple[float, float], pigment: tuple[float, float]) -> tuple[Floats, ...]:
-        """Mean and variance of log width (of the unit), log blur (µm) and contrast."""
-        seen = contrast[which]
-        belief = likelihood[which] - (0.5 / pigment[1] ** 2) * (seen - np.float32(pigment[0])) ** 2
-        belief -= (0.5 / blur[1] ** 2) * (bank.log_blur + (unit[which] - np.float32(blur[0]))) ** 2
-        belief = np.exp(belief - belief.max(1, keepdims=True))
-        belief /= belief.sum(1, keepdims=True)
-        w, ww, b, bb = (belief @ nodes).T
-        c, cc = np.einsum("rj,rj->r", belief, seen), np.einsum("rj,rj,rj->r", belief, seen, seen, optimize=False)
-        return w, ww - w**2, b + unit[which, 0], bb - b**2, c, cc - c**2
+    def believe(every: int) -> Floats:
+        return np.concatenate(list(pool.map(lambda fit: _believe(fit, blur, pigment, every), fits)), 1)
 
     # a third of the shafts tells the blur and the contrast of the photograph
-    some = slice(None, None, 3)
-    blur, pigment = (float(np.log(1.5 * um_per_px)), 0.7), (0.6, 9.0)
-    _, var_width, mean_blur, var_blur, mean_contrast, var_contrast = believe(some, blur, pigment)
-    blur = _pool(mean_blur, usable[some] & (var_blur < 0.3**2), blur, 0.15)
-    resolved = usable[some] & (var_contrast < 0.08**2) & (var_width < 0.12**2)
+    usable = np.concatenate([fit.usable[::3] for fit in fits])
+    _, var_width, mean_blur, var_blur, mean_contrast, var_contrast = believe(3)
+    blur = _pool(mean_blur, usable & (var_blur < 0.3**2), blur, 0.15)
+    resolved = usable & (var_contrast < 0.08**2) & (var_width < 0.12**2)
     pigment = _pool(mean_contrast, resolved, (0.6, 0.4), 0.12)
-    mean_width, var_width, mean_blur, _, mean_contrast, _ = believe(slice(None), blur, pigment)
-    mean_width = mean_width + relative[:, 0]
+    mean_width, var_width, mean_blur, _, mean_contrast, _ = believe(1)
 
     var_width = np.clip(var_width, 0.02**2, 0.9 * SEARCH_SD**2)
     own = 1 / (1 / var_width - 1 / SEARCH_SD**2)
-    misfit = np.sqrt(fit.least[:, 0]) / np.maximum(np.abs(fit.depth[:, 0]), 1e-4)
     pale = 1 / np.clip(np.abs(mean_contrast), 0.05, 1) - 1
+    misfit, log_expected, usable = (
+        np.concatenate([getattr(fit, name) for fit in fits]) for name in ("misfit", "log_expected", "usable")
+    )
     variance = own + FLOOR_SD**2 + (MISFIT_SD * misfit) ** 2 + (PALE_SD * pale) ** 2
     return _Stretches(
-        log_um=mean_width * own / var_width + np.log(halves.expected_um),
+        log_um=mean_width * own / var_width + log_expected,
         variance=np.where(usable, variance, np.inf),
         contrast=mean_contrast,
         blur_um=np.exp(mean_blur),
@@ -340,7 +404,7 @@ def _join(stretches: _Stretches, prior_um: Floats) -> tuple[Floats, Floats, Floa
         return np.asarray((1 - OUTLIERS) * np.exp(-0.5 * rest**2 / variance) / np.sqrt(2 * np.pi * variance))
 
     grid = np.linspace(-0.8, 0.8, 81)
-    support = np.log(inliers(x[..., None] - grid, variance[..., None]) + flat).sum(1) * ALIKE
+    support = np.log((inliers(x[..., None] - grid, variance[..., None]) + flat).prod(1)) * ALIKE
     middle = grid[(support - 0.5 * (grid / PRIOR_SD) ** 2).argmax(1)]
     taper = np.zeros(n)
     for _ in range(4):
@@ -352,7 +416,7 @@ def _join(stretches: _Stretches, prior_um: Floats) -> tuple[Floats, Floats, Floa
     return middle + np.log(prior_um), c / (a * c - b**2), weight
 
 
-def measure_widths(frame: Frame, traces: Sequence[Trace]) -> list[Width]:
+def measure_widths(frame: Frame, traces: Sequence[Trace], threads: int = 1) -> list[Width]:
     """Apparent width of every trace, in the order of the traces.
 
     measured is False where the pixels did not narrow the network's width down; diameter_um is then the network's.
@@ -363,7 +427,16 @@ def measure_widths(frame: Frame, traces: Sequence[Trace]) -> list[Width]:
     grey = np.asarray(cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2GRAY), np.uint8)
     stations = _stations(traces, frame.um_per_px)
     owner = _owners(traces, frame)
-    stretches = _compare(_halves(frame, grey, stations, owner, prior_um), frame.um_per_px)
+    _banks()  # made here, not by each thread
+
+    def fit(first: int) -> _Fit:
+        block = slice(first, first + BLOCK)
+        names = np.arange(first, first + BLOCK)[: len(prior_um[block])]
+        return _fit(_halves(frame, grey, stations[block], owner, names + 1, prior_um[block]), frame.um_per_px)
+
+    with ThreadPoolExecutor(threads) as pool:
+        fits = list(pool.map(fit, range(0, len(traces), BLOCK)))
+        stretches = _compare(fits, frame.um_per_px, pool)
     log_um, variance, weight = _join(stretches, prior_um)
     shape = weight.shape
     weight += 1e-9  # an unmeasured hair's contrast and blur are the plain means of what was seen

@@ -85,6 +85,7 @@ class Hairnet:
 
     name: str
     sha256: str
+    threads: int
 
     def __init__(self, model: bytes, card: dict[str, Any], threads: int = 2) -> None:
         """Raises ModelChanged, ModelCardInvalid or RuntimeMissing."""
@@ -100,6 +101,7 @@ class Hairnet:
             order = [str(name) for name in card["outputs"]]
         except (KeyError, TypeError, AttributeError) as error:
             raise ModelCardInvalid(str(error)) from error
+        self.threads = threads
         self._interpreter = _interpreter(model, threads)
         self._interpreter.allocate_tensors()
         details = self._interpreter.get_input_details()[0]

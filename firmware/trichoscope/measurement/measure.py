@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 
+import cv2
 import numpy as np
 
 from .. import __version__
@@ -29,7 +30,7 @@ def measure(frame: Frame, hairnet: Hairnet, threshold_um: float = 40.0) -> Readi
     mapped = time.perf_counter()
     traces = trace(maps, frame.size_px)
     traced = time.perf_counter()
-    widths = measure_widths(frame, traces)
+    widths = measure_widths(frame, traces, hairnet.threads)
     roots_um = np.array([t.root_px for t in traces], float).reshape(-1, 2) * frame.um_per_px
     units = follicular_units(roots_um, np.array([_heading(t, frame.um_per_px) for t in traces]).reshape(-1, 2))
     hairs = [
@@ -58,8 +59,8 @@ def _heading(found: Trace, um_per_px: float) -> np.ndarray:
     """Unit vector from the root to where the path has gone 250 µm, or ends."""
     away = found.path_px - np.asarray(found.root_px)
     distance = np.hypot(away[:, 0], away[:, 1]) * um_per_px
-    i = int(np.argmax(distance >= min(_HEADING_UM, distance.max())))
-    return np.asarray(away[i] / max(float(np.hypot(*away[i])), 1e-9))
+    i = int((distance >= min(_HEADING_UM, distance.max())).argmax())
+    return np.asarray(away[i] * (um_per_px / max(float(distance[i]), 1e-9)))
 
 
 def _hair(found: Trace, width: Width, unit: int, um_per_px: float, threshold_um: float) -> Hair:
@@ -68,7 +69,6 @@ def _hair(found: Trace, width: Width, unit: int, um_per_px: float, threshold_um:
     error = max(width.error_um / width.diameter_um, 0.02)
     vellus = 0.5 * (1 + math.erf(math.log(threshold_um / width.diameter_um) / (error * math.sqrt(2))))
     name: HairClass = "vellus" if width.diameter_um <= threshold_um else "terminal"
-    step = np.hypot(*np.diff(found.path_px, axis=0).T)
     return Hair(
         root_px=found.root_px,
         path_px=found.path_px,
@@ -76,7 +76,7 @@ def _hair(found: Trace, width: Width, unit: int, um_per_px: float, threshold_um:
         diameter_sd_um=width.sd_um,
         diameter_error_um=width.error_um,
         diameter_measured=width.measured,
-        length_um=float(step.sum()) * um_per_px,
+        length_um=cv2.arcLength(found.path_px, closed=False) * um_per_px,
         pigment=width.pigment,
         hair_class=name,
         class_probability=max(vellus, 1 - vellus),

@@ -69,18 +69,21 @@ class Quality:
 
 
 def assess(frame: Frame, widths: Sequence[Width]) -> Quality:
-    """Judge one frame. Takes about 10 ms for any size: it looks at samples of the picture.
+    """Judge one frame, of any size in the same time: it looks at samples of the picture.
 
     Args:
         frame: the photograph.
         widths: one for each hair found, in any order; empty where no hair was found.
     """
     edges = _Edges.of(frame)
+    slope, blur_um = edges.strongest()
     shafts = [width.blur_um for width in widths if width.measured and math.isfinite(width.blur_um)]
     # what the caliper met on the shafts themselves counts, where there are enough of them to say
-    blur_um = float(np.median(shafts)) if len(shafts) >= FEW_WIDTHS else edges.blur_um()
+    if len(shafts) >= FEW_WIDTHS:
+        blur_um = float(np.median(shafts))
     coarse = frame.um_per_px > VELLUS_MAX_UM_PER_PX
-    reasons, warnings = _exposure(frame)
+    thin = _thinned(frame.pixels)
+    reasons, warnings = _exposure(thin)
 
     if frame.um_per_px > HAIR_MAX_UM_PER_PX:
         reasons.append(
@@ -92,7 +95,7 @@ def assess(frame: Frame, widths: Sequence[Width]) -> Quality:
             "terminal and vellus figures are withheld; thin hairs may be missing from the density."
         )
     if not reasons:  # in a frame that is too dark or too bright, focus cannot be judged
-        if edges.detail < DETAIL_LEVEL:
+        if slope * _SAMPLE_UM / edges.um_per_px < DETAIL_LEVEL:
             reasons.append("Nothing to see: no hair and no skin texture. Clear the lens, put the scope on the scalp.")
         elif edges.moved():
             reasons.append("Blurred by movement: hold the scope still and press again.")
@@ -102,7 +105,7 @@ def assess(frame: Frame, widths: Sequence[Width]) -> Quality:
             warnings.append("Slightly soft: thin hairs may be missed and their widths are less certain.")
     if not widths and not reasons:
         warnings.append("No hair found. Check that the picture shows bald skin and not something else.")
-    bars = 0.0 if reasons else _bar_share(frame.pixels)
+    bars = 0.0 if reasons else _bar_share(thin)
     if bars > BAR_WARNING:
         warnings.append(
             f"{100 * bars:.0f} % of the picture is a plain border, not skin: densities are too low. Crop the picture."
@@ -110,10 +113,9 @@ def assess(frame: Frame, widths: Sequence[Width]) -> Quality:
     return Quality(tuple(reasons), tuple(warnings), blur_um)
 
 
-def _exposure(frame: Frame) -> tuple[list[str], list[str]]:
+def _exposure(rgb: NDArray[np.uint8]) -> tuple[list[str], list[str]]:
     reasons: list[str] = []
     warnings: list[str] = []
-    rgb = _thinned(frame.pixels)
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     white = float((grey >= WHITE).mean())
     black = float((cv2.max(cv2.max(rgb[..., 0], rgb[..., 1]), rgb[..., 2]) <= BLACK).mean())
@@ -137,12 +139,11 @@ def _thinned(pixels: NDArray[np.uint8], longest_px: int = 400) -> NDArray[np.uin
     return np.ascontiguousarray(pixels[::step, ::step])
 
 
-def _bar_share(pixels: NDArray[np.uint8]) -> float:
+def _bar_share(rgb: NDArray[np.uint8]) -> float:
     """Share of the picture in plain borders, as phones and viewers add them."""
-    thin = _thinned(pixels).astype(np.int16)
-    columns = thin.transpose(1, 0, 2)
+    rows = rgb.astype(np.int16)
     inside = 1.0
-    for lines in (thin, columns):
+    for lines in (rows, rows.transpose(1, 0, 2)):
         bars = _plain_lines(lines) + _plain_lines(lines[::-1])
         inside *= max(len(lines) - bars, 0) / len(lines)
     return 1 - inside
@@ -178,22 +179,18 @@ class _Edges:
         tiles = _samples(frame.pixels, step)
         fine_x, fine_y = _gradient(tiles, _FINE_PX)
         x, y = _gradient(tiles, _COARSE_PX)
-        return cls(np.hypot(fine_x, fine_y), np.hypot(x, y), (x, y), step * frame.um_per_px)
+        fine, coarse = (np.asarray(cv2.magnitude(*slope), np.float32).ravel() for slope in ((fine_x, fine_y), (x, y)))
+        return cls(fine, coarse, (x, y), step * frame.um_per_px)
 
-    @property
-    def detail(self) -> float:
-        """Slope of the strongest 2 % of edges, grey levels per 5 µm."""
-        return float(np.percentile(self.coarse, 98)) * _SAMPLE_UM / self.um_per_px
-
-    def blur_um(self, among: NDArray[np.bool_] | None = None) -> float:
-        """Gaussian sigma of the strongest 2 % of edges (among those chosen), median, µm."""
-        fine, coarse = (self.fine, self.coarse) if among is None else (self.fine[among], self.coarse[among])
-        if coarse.size == 0:
-            return 0.0
-        strong = coarse >= np.percentile(coarse, 98)
-        ratio2 = float(np.median((fine[strong] / np.maximum(coarse[strong], 1e-3)) ** 2))
+    def strongest(self, among: NDArray[np.bool_] | None = None) -> tuple[float, float]:
+        """Slope (grey levels a pixel) and blur (Gaussian sigma, µm) of the strongest 2 % of edges, or those chosen."""
+        fine, coarse = (a if among is None else a.compress(among) for a in (self.fine, self.coarse))
+        least = int(0.98 * coarse.size)
+        slope = np.partition(coarse, least)[least]
+        strong = coarse >= slope
+        ratio2 = float(np.median((fine.compress(strong) / np.maximum(coarse.compress(strong), 1e-3)) ** 2))
         ratio2 = min(max(ratio2, 1.001), _COARSE_PX**2 / _FINE_PX**2)
-        return math.sqrt((_COARSE_PX**2 - ratio2 * _FINE_PX**2) / (ratio2 - 1)) * self.um_per_px
+        return float(slope), math.sqrt((_COARSE_PX**2 - ratio2 * _FINE_PX**2) / (ratio2 - 1)) * self.um_per_px
 
     def moved(self) -> bool:
         """Whether the edges of one direction are blurred and those of another are not."""
@@ -201,13 +198,11 @@ class _Edges:
         flat, steep = (np.abs(a) > (1 + math.sqrt(2)) * np.abs(b) for a, b in ((x, y), (y, x)))
         slanted = ~(flat | steep)
         rising = (x > 0) == (y > 0)
-        blurs, slopes = [], []
-        for among in (flat, steep, slanted & rising, slanted & ~rising):
-            if among.any():
-                blurs.append(self.blur_um(among))
-                slopes.append(float(np.percentile(self.coarse[among], 98)))
-        blurs = [blur for blur, slope in zip(blurs, slopes, strict=True) if slope >= MOTION_STRENGTH * max(slopes)]
-        return max(blurs) > max(BLUR_UM, MOTION_RATIO * min(blurs))
+        directions = (flat, steep, slanted & rising, slanted & ~rising)
+        found = [self.strongest(among) for among in directions if among.any()]
+        steepest = max(slope for slope, _ in found)
+        told = [blur for slope, blur in found if slope >= MOTION_STRENGTH * steepest]
+        return max(told) > max(BLUR_UM, MOTION_RATIO * min(told))
 
 
 def _samples(pixels: NDArray[np.uint8], step: int) -> list[NDArray[np.float32]]:

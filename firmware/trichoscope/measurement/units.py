@@ -41,7 +41,9 @@ def follicular_units(roots_um: ArrayLike, directions: ArrayLike) -> NDArray[np.i
     order = np.argsort(component, kind="stable")
     starts = np.flatnonzero(np.diff(component[order], prepend=-1))
     for members in np.split(order, starts[1:]):
-        if len(members) > 1:
+        if len(members) == 2:  # close as they are
+            unit[members] = members[0]
+        elif len(members) > 2:
             r, h = roots[members], headings[members]
             unit[members] = members[_average_linkage(_separation(r[:, None], h[:, None], r[None], h[None]))]
     _, first, inverse = np.unique(unit, return_index=True, return_inverse=True)
