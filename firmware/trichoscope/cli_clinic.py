@@ -137,7 +137,7 @@ def _sync(store: Store, settings: ClinicSettings, clock: SystemClock, *, shown: 
                 _build(store, outbox, settings, summary, _counted(progress, "Building"))
             if outbox.entries("waiting", "sent", "conflict"):
                 with Server(settings, datetime.now(UTC)) as server:
-                    send_all(outbox, server, clock, summary, _counted(progress, "Sending"), time.sleep)
+                    send_all(outbox, server, clock, summary, _counted(progress, "Sending"), _pause)
                     summary.waited_s = server.waited_s
         except TrichoscopeError as error:
             _keep_problem(summary, error)
@@ -153,6 +153,10 @@ def _build(store: Store, outbox: Outbox, settings: ClinicSettings, summary: Summ
     device = Device(settings.device_serial, settings.institution)
     summary.built, problems = build_all(store, outbox, device, progress)
     summary.problems += problems
+
+
+def _pause(seconds: float) -> None:
+    time.sleep(seconds)
 
 
 def _fetch_worklist(outbox: Outbox, settings: ClinicSettings, now: Instant) -> None:

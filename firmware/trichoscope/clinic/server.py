@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import Message
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from ..errors import (
@@ -157,8 +157,8 @@ class Server:
         return dict(found[0])
 
     def frame(self, address: Address) -> bytes:
-        """WADO-RS: the first frame as it is stored: of our photographs, the camera's JPEG."""
-        accept = 'multipart/related; type="image/jpeg"; transfer-syntax=*'
+        """WADO-RS: the first frame as baseline JPEG: of our photographs, what the camera gave, and perhaps one zero."""
+        accept = 'multipart/related; type="image/jpeg"; transfer-syntax=1.2.840.10008.1.2.4.50'
         answer = self._ask("GET", f"{address.path}/frames/1", accept)
         return self._only_part(answer)
 
@@ -190,7 +190,7 @@ class Server:
 
     def _ask(
         self,
-        method: Literal["GET", "POST"],
+        method: str,
         path: str,
         accept: str,
         body: Sequence[bytes] = (),
