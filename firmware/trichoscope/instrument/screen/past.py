@@ -9,12 +9,13 @@ from itertools import pairwise
 
 from pygame import Rect
 
+from ...measurement.overlay import TERMINAL, VELLUS
 from ...measurement.reading import Interval
 from .banner import head
 from .drawing import ACTIONS, Drawing
 from .events import Turn
 from .pages import History, PastReading, Quantity
-from .style import BODY, LEAD, LINE, MUTED, PLATE, SMALL, TERMINAL, TEXT, VELLUS, Colour
+from .style import BODY, LEAD, LINE, MUTED, PLATE, SMALL, TEXT, Colour
 
 QUANTITIES: dict[Quantity, tuple[str, str, Colour]] = {
     "total": ("Density", "hairs/cm²", TEXT),

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pygame import Rect
 
+from ...measurement.overlay import TERMINAL, VELLUS
 from ...measurement.reading import Reading
 from . import style
 from .drawing import Drawing, resized
 from .pages import Image
-from .style import INK, LINE, MUTED, SMALL, TERMINAL, TEXT, VELLUS
+from .style import INK, LINE, MUTED, SMALL, TEXT
 
 _SHIFT = 4  # cv2 draws at 1/16 pixel
 _DASH_PX, _SPACE_PX = 4.0, 3.0
@@ -24,7 +25,7 @@ WIDEST_UM, BIN_UM = 150.0, 5.0
 
 def with_hairs(photograph: Image, reading: Reading, size: tuple[int, int]) -> Image:
     """The photograph at another size with its hairs drawn as in `measurement.overlay`: terminal hairs solid, vellus
-    hairs dashed, a disc at each root. Where classes are withheld all hairs are drawn alike.
+    hairs dashed, with a disc or a ring at the root. Where classes are withheld all hairs are drawn alike.
     """
     picture = resized(photograph, size)
     scale = np.array(size) / np.array(reading.size_px)
@@ -40,8 +41,9 @@ def with_hairs(photograph: Image, reading: Reading, size: tuple[int, int]) -> Im
     one = 1 << _SHIFT
     for path, dashed in zip(paths, vellus, strict=True):
         x, y = (round(float(v) * one) for v in path[0])
-        cv2.circle(picture, (x, y), round(2.8 * one), INK, -1, cv2.LINE_AA, _SHIFT)
-        cv2.circle(picture, (x, y), round(2.1 * one), VELLUS if dashed else TERMINAL, -1, cv2.LINE_AA, _SHIFT)
+        rings = ((3.8, INK), (3.2, VELLUS), (1.4, INK)) if dashed else ((2.8, INK), (2.1, TERMINAL))
+        for radius, colour in rings:
+            cv2.circle(picture, (x, y), round(radius * one), colour, -1, cv2.LINE_AA, _SHIFT)
     return picture
 
 
@@ -80,7 +82,7 @@ def marker(drawing: Drawing, left: int, y: int, *, vellus: bool) -> None:
     colour = VELLUS if vellus else TERMINAL
     for x in range(left + 8, left + 34, 9) if vellus else (left + 4,):
         surface.fill(colour, Rect(x, y - 1, 6 if vellus else 30, 3))
-    drawing.dot((left + 5, y), 5, colour)
+    drawing.dot((left + 5, y), 5, colour, width=2.5 if vellus else None)
 
 
 def scale_bar(drawing: Drawing, place: Rect, um_per_px: float) -> None:

@@ -12,17 +12,15 @@ from typing import Literal
 
 import pygame
 
-from ...measurement.overlay import TERMINAL, VELLUS
-
 Colour = tuple[int, int, int]
 Face = Literal["Text", "Strong", "Code"]
 
 SIZE = (800, 480)
 TOUCH = 72
-"""Smallest side of what is touched: 9.7 mm."""
+"""Side of what is touched: 9.7 mm. Nothing that is touched is smaller than 9 mm."""
 GAP = 8
 
-# Contrast on INK: TEXT 17, MUTED 9, the signs at least 4.5. Blue and yellow are for hairs alone.
+# Contrast on INK: TEXT 17, MUTED 9, the signs at least 4.5. Blue and yellow are for hairs alone (measurement.overlay).
 INK: Colour = (16, 20, 24)
 PLATE: Colour = (34, 41, 48)
 RAISED: Colour = (52, 61, 70)
@@ -36,8 +34,6 @@ BAD: Colour = (213, 94, 0)
 
 SMALL, BODY, LEAD, FIGURE, GREAT = 20, 24, 30, 40, 112
 
-__all__ = ["TERMINAL", "VELLUS"]
-
 
 @lru_cache(maxsize=32)
 def font(face: Face, size: int) -> pygame.font.Font:
@@ -46,7 +42,7 @@ def font(face: Face, size: int) -> pygame.font.Font:
         return pygame.font.Font(path, size)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def rendered(text: str, face: Face, size: int, colour: Colour) -> pygame.Surface:
     """One line of text on nothing; not to be drawn on."""
     return font(face, size).render(text, True, colour)
