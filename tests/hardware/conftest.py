@@ -20,3 +20,10 @@ def debian_root() -> None:
         pytest.skip("needs root: a Debian is unpacked and mounted")
     if shutil.which("apt-get") is None:
         pytest.skip("needs Debian's packages")
+
+
+@pytest.fixture(scope="session")
+def emulated() -> None:
+    """Inside scripts/emulated-machine, whose lines and cameras are the kernel's simulators."""
+    if os.environ.get("TRICHOSCOPE_MACHINE") != "emulated":
+        pytest.skip("needs the instrument's wires; scripts/emulated-machine has them")
