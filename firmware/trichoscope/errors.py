@@ -125,7 +125,7 @@ TABLE: tuple[Row, ...] = (
     Row(509, "LoginRefused", "The clinic's server asks for a login. Everything is kept.",
         "It answered 401: what stands before the archive does not pass the device on.", "service"),
     Row(510, "ServerFull", "The clinic's server is full. Everything is kept and sent later.",
-        "It answered 507 or 413, or 500 with its own word for a full disk.", "service"),
+        "It answered 507 or 413, or 500 with its own word for a full disk, or 200 and took nothing.", "service"),
     Row(511, "ServerFailed", "The clinic's server has a fault. Everything is kept and sent later.",
         "It answered 5xx or 429.", "retry"),
     Row(512, "ObjectRefused", "The clinic's server refuses a result. It is kept.",

@@ -33,6 +33,11 @@ HTML = b"<html><body>Welcome to the guests' Wi-Fi. Please log in.</body></html>"
 DICOM_JSON = "application/dicom+json"
 
 
+def stored(document: dict[str, Any]) -> Reply:
+    """The answer to a STOW request."""
+    return reply(200, DICOM_JSON, json.dumps(document).encode())
+
+
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clinic that was never started: only its certificates are used."""
@@ -263,7 +268,9 @@ def test_the_days_of_a_certificate_are_those_that_openssl_reads(authority: Path)
         (reply(200, "text/html", HTML), errors.NotAClinicServer, 1),
         (reply(503), errors.ServerFailed, ATTEMPTS),
         (reply(400, "application/json", b"{}"), errors.ObjectRefused, 4),
-        (reply(200, DICOM_JSON, json.dumps({"00081198": {"Value": []}}).encode()), errors.ObjectRefused, 4),
+        (stored({}), errors.ServerFull, 1),
+        (stored({"00081198": {"Value": [{"00081197": {"Value": [0xA700]}}]}}), errors.ServerFull, 1),
+        (stored({"00081198": {"Value": [{"00081197": {"Value": [0x0110]}}]}}), errors.ObjectRefused, 4),
     ],
 )
 def test_everything_is_kept_and_it_is_said_why(

@@ -46,7 +46,9 @@ _BOUNDARY = (
     "trichoscope-part"  # never in an object: of the JPEG's bytes no marker segment holds it, and PS3.10 is binary
 )
 _JSON = "application/dicom+json"
-_REFERENCED, _FAILED, _SOP_INSTANCE = "00081199", "00081198", "00081155"
+_REFERENCED, _FAILED, _SOP_INSTANCE, _REASON = "00081199", "00081198", "00081155", "00081197"
+_OUT_OF_RESOURCES = 0xA700
+"""Failure reasons from here to A7FF (PS3.18 I.2.2)."""
 _REFUSALS: dict[int, type[TrichoscopeError]] = {
     401: LoginRefused, 403: DeviceNotEnrolled, 413: ServerFull, 429: ServerFailed, 507: ServerFull,
 }  # fmt: skip
@@ -115,7 +117,7 @@ class Server:
     def store(self, uid: str, data: bytes) -> None:
         """STOW-RS of one object. That this returns is no receipt: see `find` and `retrieve`.
 
-        Raises ObjectRefused where the server does not take this object.
+        Raises ObjectRefused where the server does not take this object, ServerFull where it would take none.
         """
         kind = f'multipart/related; type="application/dicom"; boundary={_BOUNDARY}'
         head = f"--{_BOUNDARY}\r\nContent-Type: application/dicom\r\n\r\n".encode()
@@ -125,10 +127,12 @@ class Server:
         if answer.status not in (200, 202):
             raise _refusal(answer)
         document = _json(answer)
-        taken = _instances(document, _REFERENCED)
-        if uid not in taken:
-            failed = "It lists it as failed." if uid in _instances(document, _FAILED) else "It does not list it."
-            raise ObjectRefused(failed)
+        if uid in _instances(document, _REFERENCED):
+            return
+        reasons = {reason for item in _values(document, _FAILED) for reason in _values(item, _REASON)}
+        if not reasons or any(_OUT_OF_RESOURCES <= reason <= _OUT_OF_RESOURCES + 0xFF for reason in reasons):
+            raise ServerFull("It says yes and takes nothing, as Orthanc does when its disk is full.")
+        raise ObjectRefused(f"It lists it as failed: {', '.join(f'{reason:#06x}' for reason in sorted(reasons))}.")
 
     def count(self, uid: str) -> int:
         """How many instances the server finds under a SOP Instance UID (QIDO-RS)."""
