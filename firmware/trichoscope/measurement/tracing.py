@@ -14,7 +14,7 @@ from .hairnet import NET_UM_PER_PX, Maps
 CELL_UM = 2 * NET_UM_PER_PX
 
 SHARED_PATH = 0.6
-"""So much of a path on another one is the other's shaft; touching parallel hairs lie 3 cells apart and share less."""
+"""So much of a path in the middle half of another's shaft is the other's: there no second hair can be seen."""
 LONE_TIP_THRESHOLD, OWN_SHAFT_UM, ARRIVAL_CELLS = 0.6, 75.0, 2.5
 """A tip that no path explains is a hair's if it is this sure, if so much of the shaft behind it is no other hair's
 path, and if the way back comes this near to where the shaft itself says that its root is."""
@@ -202,14 +202,14 @@ def _beside_another(paths: list[Floats], widths_um: Floats, size: tuple[int, int
     return touched
 
 
-def _of_another(paths: list[Floats], score: Floats, size: tuple[int, int]) -> NDArray[np.bool_]:
+def _of_another(paths: list[Floats], score: Floats, widths_um: Floats, size: tuple[int, int]) -> NDArray[np.bool_]:
     """Paths on a surer hair's shaft: the same hair from its other end, from a mark on it or from its shadow."""
     painted = np.zeros(size[::-1], np.uint8)
     another = np.zeros(len(paths), bool)
     for i in np.argsort(-score, kind="stable"):
         another[i] = len(paths[i]) > 1 and _under(paths[i][:FIRST_STEPS], painted).mean() >= SHARED_PATH
         if not another[i]:
-            _paint(painted, [paths[i]], 2)
+            _paint(painted, [paths[i]], max(2, round(0.5 * float(widths_um[i]) / CELL_UM)))
     return another
 
 
@@ -249,14 +249,15 @@ def trace(maps: Maps, size_px: tuple[int, int]) -> list[Trace]:
     paths, left = _follow(roots, _way_along(roots, maps, rooted=True), maps, maps.tip, maps.tip_threshold)
     steps = np.array([len(p) - 1 for p in paths], int)
     keep = (steps * STEP_CELLS * CELL_UM >= MIN_LENGTH_UM) | (left & (steps > 0))
-    keep &= ~_of_another(paths, score, cells)
+    widths = np.array([_width_along(path, maps) for path in paths], np.float32)
+    keep &= ~_of_another(paths, score, widths, cells)
     paths = [path for path, kept in zip(paths, keep, strict=True) if kept]
     more, more_score = _from_tips(maps, paths, cells)
     paths += more
     score, left = np.concatenate([score[keep], more_score]), np.concatenate([left[keep], np.zeros(len(more), bool)])
+    widths = np.concatenate([widths[keep], np.array([_width_along(path, maps) for path in more], np.float32)])
 
     width_px, height_px = size_px
-    widths = np.array([_width_along(p, maps) for p in paths], np.float32)
     touched = _beside_another(paths, widths, cells)
     traces = []
     for path, sure, width, cut, crossed in zip(paths, score, widths, left, touched, strict=True):
@@ -268,5 +269,5 @@ def trace(maps: Maps, size_px: tuple[int, int]) -> list[Trace]:
 
 
 def _width_along(path: Floats, maps: Maps) -> float:
-    """Median of the network's width on a path, the first 25 µm at the root left out."""
-    return float(np.median(_under(path[1:], maps.width_um)))
+    """Median of the network's width on a path, the first 25 µm at the root left out; of a mere point, its own."""
+    return float(np.median(_under(path[1:] if len(path) > 1 else path, maps.width_um)))
