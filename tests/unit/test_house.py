@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "records": {"errors", "clock"},
     "instrument": {"errors", "frame", "measurement", "photograph", "simulation"},
     "config": {"clinic", "errors", "instrument"},
-    "selftest": {"clock", "errors", "frame", "instrument", "measurement", "records"},
+    "selftest": {"clock", "errors", "frame", "instrument", "measurement", "photograph", "records"},
     "consultation": {
         "capture",
         "clock",
