@@ -37,6 +37,8 @@ SETS = {
     "clipped, 8–14 µm/px, terminal only": ("coarse_clipped", 8.0, 14.0),
     "long, 8–14 µm/px, terminal only": ("coarse_long", 8.0, 14.0),
 }
+SIZES_PX = ((1280, 1024), (1600, 1200), (2048, 1536), (2592, 1944), (4056, 3040))
+"""Of the fine photographs: what scopes deliver. In the few mm² of a training scene one hair more is a tenth of all."""
 REAL_THRESHOLD_UM = 60.0
 """The labels of the real set say thin, which is nearer to 60 µm than to 40."""
 ROWS = {
@@ -119,6 +121,9 @@ def scenes_of(style: str, finest: float, coarsest: float, count: int) -> Iterato
         scalp, scope = draw_scene(rng, style)
         seed += 1
         if finest <= scope.um_per_px <= coarsest:
+            if not style.startswith("coarse"):
+                width_px, height_px = SIZES_PX[made % len(SIZES_PX)]
+                scope = replace(scope, width_px=width_px, height_px=height_px)
             yield (seed, *(beyond(rng, scalp, scope) if made % 2 else (scalp, scope)))
             made += 1
 

@@ -29,7 +29,8 @@ def _scalp(rng: np.random.Generator, clipped: bool, coarse: bool) -> Scalp:
     u = rng.uniform
     colour = _mixture(rng, 0.58, 0.18, 0.08, 0.05, 0.11)  # black, brown, blond, red, greying
     melanin = (u(0.8, 1.1), u(0.3, 0.75), u(0.08, 0.28), u(0.15, 0.5), u(0.5, 1.0))[colour]
-    skin_melanin = float(np.clip(rng.beta(1.2, 3.0), 0, 1)) if melanin < 0.75 else float(rng.beta(1.1, 2.2))
+    # black and grey hair grows on every skin, fair hair seldom on dark skin
+    skin_melanin = float(rng.beta(1.1, 2.2) if colour in (0, 4) else rng.beta(1.2, 5.0))
     terminal_mean = u(55, 98)
     vellus = (0.0, u(0.02, 0.2), u(0.2, 0.6))[_mixture(rng, 0.15, 0.55, 0.3)]
     if clipped:

@@ -17,6 +17,7 @@ Floats = NDArray[np.float32]
 EUMELANIN_PER_UM = np.array([0.050, 0.072, 0.100], np.float32)
 """Absorption of a black shaft per µm of chord, red, green, blue: 70 µm let 3 % of red and 0.1 % of blue through."""
 PHEOMELANIN_PER_UM = np.array([0.002, 0.016, 0.034], np.float32)
+SCATTERED, FROM_BELOW = np.float32(0.15), np.float32(0.7)
 RING_LIGHT = np.array([0.85, 0.95, 1.0], np.float32)  # white LEDs are a little blue
 
 _TABLE = np.linspace(-4, 4, 2049)
@@ -86,7 +87,8 @@ def draw_shaft(
     if scalp.wetness > 0.05:  # lumps of fluid
         near = replace(near, radius=near.radius * (1 + near.wander(rng, 0.035 * scalp.wetness, 60)))
     cover = _cover(rng, near, rooted)
-    colour, opacity = _body(rng, near, melanin, pheomelanin, scalp.pigment_variation)
+    under = image[near.rows, near.columns]
+    colour, opacity = _body(rng, near, under, melanin, pheomelanin, scalp.pigment_variation)
     shiny = scope.glint * (0.1 if scope.polarised else 1.0)
     if shiny > 0.01:
         colour = colour + _streaks(rng, near, shiny)
@@ -94,7 +96,6 @@ def draw_shaft(
             colour = colour + _sparks(rng, near, shiny, scalp.wetness)
 
     alpha = (cover * opacity)[:, None]
-    under = image[near.rows, near.columns]
     image[near.rows, near.columns] = under + alpha * (colour - under)
     solid = cover > 0.5 * cover.max()  # a thin hair out of focus is solid nowhere
     if float(cover.sum()) < 1e-3:
@@ -177,9 +178,10 @@ def _cover(rng: np.random.Generator, near: _Near, rooted: bool) -> Floats:
 
 
 def _body(
-    rng: np.random.Generator, near: _Near, melanin: float, pheomelanin: float, variation: float
+    rng: np.random.Generator, near: _Near, under: Floats, melanin: float, pheomelanin: float, variation: float
 ) -> tuple[Floats, Floats]:
-    """Colour (n, 3) and opacity (n,) by the light that comes through the shaft.
+    """Colour (n, 3) and opacity (n,) by the light that comes through the shaft: most from what lies under it (n, 3),
+    the rest scattered by the shaft itself, which is why white hair is white on dark skin.
 
     Beer–Lambert over the chord of an elliptic section; edges refract darker.
     """
@@ -188,7 +190,8 @@ def _body(
     patches = near.wander(rng, 0.6 * variation, 120)
     pigment = melanin * np.clip(1 + patches + near.wander(rng, 0.3 * variation, 35), 0.15, 2)
     depth = (chord * pigment)[:, None] * ((1 - pheomelanin) * EUMELANIN_PER_UM + pheomelanin * PHEOMELANIN_PER_UM)
-    colour = rng.uniform(0.006, 0.02) + 0.5 * np.exp(-depth) * (1 - rng.uniform(0.1, 0.6) * across**3)[:, None]
+    through = np.exp(-depth) * (1 - rng.uniform(0.1, 0.6) * across**3)[:, None]
+    colour = rng.uniform(0.006, 0.02) + through * (SCATTERED + FROM_BELOW * under)
     opacity = 0.6 + 0.4 * (1 - np.exp(-1.6 * depth.mean(1)))
     if pigment.mean() < 0.2:
         opacity *= rng.uniform(0.7, 1.0)
