@@ -197,7 +197,8 @@ class Consultation:
             self.fail(error)
         except Exception as error:  # the edge of the loop: whatever it was, the next press may go well
             log.exception("unforeseen")
-            self.fail(ProgramFailed(f"{type(error).__name__}: {error}."))
+            failure = ProgramFailed(f"{type(error).__name__}: {error}.")
+            self.fail(failure)
         self._show()
 
     def fail(self, error: TrichoscopeError) -> None:

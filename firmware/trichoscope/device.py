@@ -66,8 +66,14 @@ def open_screen(config: Config) -> Screen:
     return Screen(None if config.screen.driver == "window" else config.screen.driver)
 
 
-def assemble(config: Config, display: Display, stack: ExitStack, clock: Clock | None = None) -> Instrument:
+def assemble(
+    config: Config, display: Display, stack: ExitStack, clock: Clock | None = None, hairnet: Hairnet | None = None
+) -> Instrument:
     """Open everything; the stack closes it. The camera starts while the model is loaded.
+
+    Args:
+        clock: the system's where None.
+        hairnet: the one that is shipped where None.
 
     Raises an error of the table for what the instrument cannot be without. A camera that is missing is not of these:
     it may still be plugged in.
@@ -86,7 +92,7 @@ def assemble(config: Config, display: Display, stack: ExitStack, clock: Clock | 
 
     camera = camera_for(calibration)
     camera.start()
-    hairnet = Hairnet.load(threads=min(config.measurement.threads, os.cpu_count() or 1))
+    hairnet = hairnet or Hairnet.load(threads=min(config.measurement.threads, os.cpu_count() or 1))
     panel: Panel
     moved: Callable[[str, str], None] = lambda patient, site: None  # noqa: E731
     if config.panel.driver == "gpio":

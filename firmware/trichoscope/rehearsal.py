@@ -28,7 +28,8 @@ def visit(presses: int, press: Callable[[], None], in_place: Callable[[], bool])
         press: the instrument's own button.
         in_place: whether the probe is on the scalp.
     """
-    page = yield []
+    yield []
+    yield []  # the first page is seen
     page = yield [events.OpenTypeCode()]
     for length in range(1, len(PATIENT) + 1):
         assert isinstance(page, pages.TypeCode)
@@ -49,7 +50,8 @@ def visit(presses: int, press: Callable[[], None], in_place: Callable[[], bool])
         if isinstance(page, pages.Result):
             yield [events.Turn(replace(page, view="picture"))]
             yield [events.Turn(replace(page, view="picture", hairs_shown=False))]
-            yield [events.Turn(replace(page, view="warnings"))]
+            if page.reading.warnings:
+                yield [events.Turn(replace(page, view="warnings"))]
         page = yield [events.Keep()]
     page = yield [events.OpenHistory()]
     page = yield [events.Back()]

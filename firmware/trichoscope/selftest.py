@@ -24,10 +24,11 @@ from .errors import (
 from .frame import Frame
 from .instrument.camera import Camera
 from .instrument.health import HOT_C, LOW_BATTERY_PERCENT, HealthReading
-from .instrument.panel import Panel
+from .instrument.panel import Light, Panel
 from .measurement.calibration import Calibration, withheld_because
 from .measurement.hairnet import NET_UM_PER_PX, Hairnet
 from .measurement.measure import measure
+from .photograph import decode_pixels
 from .records import Store
 from .records.store import FLOOR_BYTES
 
@@ -38,7 +39,8 @@ CAPTURE_BYTES = 6_000_000
 SOON_DAYS = 14
 """Before a calibration ends: time to find the target."""
 LIT = 1.3
-"""By how much brighter the live picture is at least with the ring than without."""
+"""By how much brighter a photograph is at least with the ring than without."""
+_LIGHTS: tuple[Light, ...] = ("white", "polarised")
 NEAR_PX = 20.0
 """A root that is found lies near an end of its drawn hair, which is 12 px wide."""
 
@@ -135,14 +137,12 @@ def _camera(camera: Camera, panel: Panel) -> Finding:
 
 
 def _light(camera: Camera, panel: Panel) -> Finding:
-    levels = {}
-    for kind in ("off", "white", "polarised"):
-        panel.light(kind)
-        for _ in range(3):  # a live picture may have been made ahead
-            levels[kind] = float(camera.preview().mean())
-    dark = [kind for kind in ("white", "polarised") if levels[kind] < LIT * max(levels["off"], 1.0)]
-    if dark:
-        return Finding("Light", f"The {' and the '.join(dark)} light makes no difference to the picture", "caution")
+    def level(kind: Light) -> float:
+        return float(decode_pixels(camera.capture(after_ns=panel.light(kind)).jpeg).mean())
+
+    dark = level("off")
+    if unseen := [kind for kind in _LIGHTS if level(kind) < LIT * max(dark, 1.0)]:
+        return Finding("Light", f"The {' and the '.join(unseen)} light makes no difference to the picture", "caution")
     return Finding("Light", "Both lights are seen by the camera")
 
 

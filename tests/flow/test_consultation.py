@@ -352,7 +352,7 @@ def test_ok__the_self_test_goes_step_by_step(ready: Make) -> None:
     states = {check.name: check.state for check in page.checks}
     assert states["Records"] == states["Camera"] == "good"
     assert states["Model"] == "bad"  # the stand-in knows one picture only, and that is not the test's
-    assert states["Light"] == "caution"  # the bench's live picture is as bright without it
+    assert states["Light"] == "caution"  # the bench's picture is as bright without it
     service = instrument.turn(events.Back())
     assert isinstance(service, pages.Service)
     assert next(check for check in service.checks if check.name == "Self-test").words.startswith("Model: ")

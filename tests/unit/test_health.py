@@ -74,6 +74,16 @@ def test_ok__systemd_hears_what_it_is_told(tmp_path: Path, monkeypatch: pytest.M
         assert systemd.recv(100) == b"READY=1"
 
 
+def test_ok__a_systemd_that_does_not_read_holds_nothing_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        for _ in range(2000):  # more than the kernel queues
+            notify("WATCHDOG=1")
+        with pytest.raises(BlockingIOError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as full:
+            full.sendto(b"", socket.MSG_DONTWAIT, str(tmp_path / "notify"))
+
+
 def test_ok__nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     notify("READY=1")

@@ -16,6 +16,7 @@ def notify(state: str) -> None:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as there:
         try:
-            there.sendto(state.encode(), address.replace("@", "\0", 1))
+            # without waiting: the instrument does not stand still because nobody reads
+            there.sendto(state.encode(), socket.MSG_DONTWAIT, address.replace("@", "\0", 1))
         except OSError:
             return
