@@ -8,7 +8,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from tests.faults import drills
+from tests.faults import drills, instrument
 from tests.faults.camera_drill import FRAMES, camera_faults
 
 DRILLS: tuple[tuple[str, Callable[[], drills.Tally], bool], ...] = (
@@ -22,6 +22,10 @@ DRILLS: tuple[tuple[str, Callable[[], drills.Tally], bool], ...] = (
     ("  folder not synced", lambda: drills.power_cuts(500, "folder not synced"), False),
     ("disk filled at 50 sizes", lambda: drills.full_disks(50), True),
     ("  no reserve", lambda: drills.full_disks(50, "no reserve"), False),
+    ("300 kills of the pressed instrument", lambda: instrument.killed(300), True),
+    ("  shows before it saves", lambda: instrument.killed(5, "shows before it saves"), False),
+    ("200 jumps of the instrument's clock", lambda: instrument.clock_jumps(200), True),
+    ("  ordered by wall time", lambda: instrument.clock_jumps(20, ordered_by_time=True), False),
     ("300 scripted faults of a camera", lambda: camera_faults(300), True),
     ("  trusting", lambda: camera_faults(20, "trusting", kinds=FRAMES), False),
 )
