@@ -30,13 +30,23 @@ class Clinic:
     @contextmanager
     def started(cls, folder: Path) -> Iterator[Clinic]:
         clinic = cls(folder)
-        https, dicom, orthanc = _free_ports(3)
-        clinic.run("start", "--port", https, "--dicom-port", dicom, "--orthanc-port", orthanc)
+        clinic.start()
         try:
             clinic.enrol("TS-0001")
             yield clinic
         finally:
             clinic.run("stop")
+
+    def start(self, *within: str) -> None:
+        """On free ports; `within` another program, such as unshare."""
+        https, dicom, orthanc = _free_ports(3)
+        ports = ("--port", https, "--dicom-port", dicom, "--orthanc-port", orthanc)
+        command = [*within, sys.executable, str(SCRIPT), "start", "--data", str(self.folder), *map(str, ports)]
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+
+    def restart(self) -> None:
+        """On the ports that it had."""
+        self.run("start")
 
     def run(self, command: str, *arguments: object) -> str:
         said = subprocess.run(
