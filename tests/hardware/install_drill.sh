@@ -26,18 +26,19 @@ grep -q 'needs root' /root/refused
 step refuses whoever is not root
 
 apt-get update --quiet=2
-DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends python3-venv python3-evdev >/dev/null 2>&1
+DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends python3-venv python3-evdev device-tree-compiler >/dev/null 2>&1
 places | sort >/root/before
 cut -d: -f1 /etc/passwd /etc/group | sort >/root/before-names
 
 /tree/scripts/install
 content >/root/once
 /tree/scripts/install
-# RECORD and its kin say when pip installed
+# RECORD and its kin say when pip installed; the SBOM has a date
 content >/root/twice
-diff <(grep -v dist-info /root/once) <(grep -v dist-info /root/twice)
+diff <(grep -v -e dist-info -e sbom /root/once) <(grep -v -e dist-info -e sbom /root/twice)
 step the second installation changes nothing
-[[ $(grep -c trichoscope /boot/firmware/config.txt) == 1 ]]
+[[ $(grep -c trichoscope /boot/firmware/config.txt) == 1 && -s /boot/firmware/overlays/trichoscope.dtbo ]]
+python3 -c 'import json; print(len(json.load(open("/opt/trichoscope/share/sbom.cdx.json"))["components"]), "parts in the SBOM")'
 
 for unit in trichoscope.service trichoscope-sync.timer; do
     [[ $(systemctl is-enabled "$unit") == enabled ]]
