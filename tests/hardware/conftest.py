@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 
 import pytest
@@ -27,3 +28,12 @@ def emulated() -> None:
     """Inside scripts/emulated-machine, whose lines and cameras are the kernel's simulators."""
     if os.environ.get("TRICHOSCOPE_MACHINE") != "emulated":
         pytest.skip("needs the instrument's wires; scripts/emulated-machine has them")
+
+
+@pytest.fixture(scope="session")
+def machine() -> None:
+    """Where the emulated machine can be started."""
+    if not os.environ.get(LONG):
+        pytest.skip(f"takes minutes; {LONG}=1 runs it, as scripts/test does")
+    if os.geteuid() != 0 or shutil.which("apt-get") is None or platform.machine() != "x86_64":
+        pytest.skip("scripts/emulated-machine needs root on a Debian of 64-bit PCs")
