@@ -38,18 +38,57 @@ def test_every_line_is_on_the_pin_that_the_board_has_it_on() -> None:
         assert SUPPLY[row["pin"]] == row["voltage_v"]
 
 
-def test_no_pin_is_used_twice() -> None:
+RESERVED = {27: "EEPROM of a HAT", 28: "EEPROM of a HAT", 8: "serial console", 10: "serial console"}
+
+
+def test_no_pin_is_used_twice_or_for_what_the_board_needs_it() -> None:
     used = [row["pin"] for row in PINS["pin"] + PINS["supply"]]
     assert len(used) == len(set(used))
+    assert not set(used) & set(RESERVED)
+    assert len(set(BCM)) == len(PINS["pin"]), "a signal is there twice"
+
+
+def test_every_pin_says_all_there_is_to_say() -> None:
+    for row in PINS["pin"]:
+        assert row.keys() == {"signal", "bcm", "pin", "direction", "pull", "active", "part", "voltage_v"}
+        assert row["direction"] in ("in", "out", "both")
+        assert row["pull"] in ("up", "down", "none")
+        assert row["pull"] == "none" or row["direction"] == "in", "a pull at an output only warms it"
+        assert row["pull"] != {"high": "up", "low": "down"}[row["active"]], "a line that is let go of is not active"
 
 
 def test_outputs_are_off_and_inputs_pulled_from_power_on() -> None:
     text = (SYSTEMD / "config.txt").read_text("utf-8")
     low = {int(line) for match in re.findall(r"gpio=([\d,]+)=op,dl", text) for line in match.split(",")}
-    up = {int(line) for match in re.findall(r"gpio=([\d,]+)=ip,pu", text) for line in match.split(",")}
+    pulls = {
+        pull: {int(line) for match in re.findall(rf"gpio=([\d,]+)=ip,{letters}", text) for line in match.split(",")}
+        for pull, letters in (("up", "pu"), ("down", "pd"))
+    }
     assert low == {r["bcm"] for r in PINS["pin"] if r["direction"] == "out" and r["active"] == "high"}
-    assert up == {r["bcm"] for r in PINS["pin"] if r["direction"] == "in" and r["pull"] == "up"}
+    for pull, lines in pulls.items():
+        assert lines == {r["bcm"] for r in PINS["pin"] if r["direction"] == "in" and r["pull"] == pull}
     assert set(re.findall(r"gpio-shutdown,gpio_pin=(\d+)", text)) == {str(BCM["power_button"])}
+    assert set(re.findall(r"gpio-charger,gpio=(\d+),active_low=0", text)) == {str(BCM["mains_present"])}
+
+
+def boards() -> dict[str, str]:
+    """Section of config.txt → its lines."""
+    parts = re.split(r"(?m)^\[(\w+)\]\n", (SYSTEMD / "config.txt").read_text("utf-8"))
+    sections: dict[str, str] = {}
+    for name, lines in zip(parts[1::2], parts[2::2], strict=True):
+        sections[name] = sections.get(name, "") + lines
+    return sections
+
+
+def test_each_board_has_one_clock_and_one_way_to_shut_down() -> None:
+    for name, lines in boards().items():
+        own = name == "pi5"
+        assert ("i2c-rtc" in lines) == ("gpio-shutdown" in lines) == (name in ("pi4", "pi02")), name
+        assert ("rtc_bbat_vchg=3000000" in lines) == ("gpio-charger" in lines) == own, name
+    addresses = [0x36, 0x68]
+    assert "reg = <0x36>" in (SYSTEMD / "trichoscope-overlay.dts").read_text("utf-8")
+    for address in addresses:
+        assert any(f"{address:#04x}" in row["part"] + row["alternative"] for row in bill()), "on the bill"
 
 
 def test_the_wiring_drawing_is_of_this_pin_map() -> None:
@@ -66,14 +105,20 @@ def test_another_pin_map_would_be_another_drawing(tmp_path: Path) -> None:
 
 
 def test_every_signal_has_a_part_and_every_part_a_known_signal() -> None:
-    wired = {signal for row in bill() for signal in row["signals"].split()}
-    assert wired == set(BCM)
+    without = {
+        "csi": {"power_button"},  # on the board
+        "usb": {"white_ring", "polarised_ring", "mains_present", "charge_stop"},  # the scope has its own light
+    }
+    for build, missing in without.items():
+        wired = {signal for row in bill() if row["build"] in (build, "both") for signal in row["signals"].split()}
+        assert wired == set(BCM) - missing, build
 
 
 def test_the_bill_is_complete() -> None:
     for row in bill():
         assert row["build"] in ("both", "csi", "usb")
         assert row["critical"] in ("yes", "no")
+        assert row["checked"] in ("yes", "no", "-")
         assert int(row["quantity"]) > 0
         for column in ("reference", "part", "maker", "part_number", "alternative", "why"):
             assert row[column].strip(), f"{row['reference']}: {column}"
