@@ -31,7 +31,7 @@ Picture = NDArray[np.uint8]
 """height × width × 3, RGB."""
 
 SHOWN_PX = 800
-"""Width to which a photograph is reduced for the screen: the screen's own."""
+"""About how wide a photograph is shown: as the screen is."""
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Taken:
 
     kept: Kept
     picture: Picture
-    """The photograph, reduced to SHOWN_PX."""
+    """The photograph, reduced for the screen."""
     reading: Reading | None
     """None where the photograph was refused: `kept.capture.reasons` says why."""
 
@@ -120,22 +120,25 @@ def capture(
     pixels = decode_pixels(photograph.jpeg)
     line.mark("decode")
 
-    picture = reduced(pixels)
-    show.step("hairs", picture)
-    line.mark("draw")
+    with store.incoming(photograph.jpeg) as incoming:  # the disk writes while the hairs are found
+        line.mark("save")
 
-    why_withheld = withheld_because(calibration, taken_at.time, camera.size_px)
-    if calibration is not None and why_withheld is None:
-        reading = measure(_frame(photograph, pixels, calibration.um_per_px), hairnet, order.threshold_um)
-        reasons = reading.quality.reasons
-        line.mark("reading", reading.elapsed_ms)
-    else:
-        calibration, reading, reasons = None, None, (str(why_withheld),)
-    believed = reading if not reasons else None
+        picture = reduced(pixels)
+        show.step("hairs", picture)
+        line.mark("draw")
 
-    show.step("saving", picture)
-    line.mark("draw")
-    kept = store.save(photograph.jpeg, _record(order, taken_at, calibration, hairnet, believed, reasons, health, line))
+        why_withheld = withheld_because(calibration, taken_at.time, camera.size_px)
+        if calibration is not None and why_withheld is None:
+            reading = measure(_frame(photograph, pixels, calibration.um_per_px), hairnet, order.threshold_um)
+            reasons = reading.quality.reasons
+            line.mark("reading", reading.elapsed_ms)
+        else:
+            calibration, reading, reasons = None, None, (str(why_withheld),)
+        believed = reading if not reasons else None
+
+        show.step("saving", picture)
+        line.mark("draw")
+        kept = store.save(incoming, _record(order, taken_at, calibration, hairnet, believed, reasons, health, line))
     line.mark("save")
 
     show.taken(Taken(kept, picture, believed))
@@ -145,12 +148,17 @@ def capture(
 
 
 def reduced(pixels: Picture) -> Picture:
-    """A photograph as large as the screen shows it; a smaller one as it is."""
+    """A photograph about as large as the screen shows it; a smaller one as it is.
+
+    By a whole number, what is left over at the right and below cut off: three times as fast as to a given size.
+    """
     height, width = pixels.shape[:2]
-    if width <= SHOWN_PX:
+    factor = max(1, round(width / SHOWN_PX))
+    if factor == 1:
         return pixels
-    size = (SHOWN_PX, max(1, round(height * SHOWN_PX / width)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    size = (width // factor, height // factor)
+    whole = pixels[: size[1] * factor, : size[0] * factor]
+    return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def calibration_id(calibration: Calibration) -> str:

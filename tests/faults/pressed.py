@@ -28,6 +28,7 @@ from trichoscope.instrument.screen.events import Event
 from trichoscope.instrument.screen.pages import Page
 from trichoscope.measurement.calibration import to_toml
 from trichoscope.records import Capture, Kept, Store
+from trichoscope.records.photographs import Incoming
 
 FLAWS = ("none", "shows before it saves")
 PHOTOGRAPH_SHA256 = hashlib.sha256(SHARP).hexdigest()
@@ -80,11 +81,16 @@ def put_saving_off() -> None:
     save = Store.save
     numbers = count(10**6)
 
-    def later(self: Store, photograph: bytes, capture: Capture) -> Kept:
+    def later(self: Store, photograph: bytes | Incoming, capture: Capture) -> Kept:
+        data = photograph.data if isinstance(photograph, Incoming) else photograph
         while put_off:
             put_off.pop()()
-        put_off.append(lambda: save(self, photograph, capture))
-        return Kept(next(numbers), "a" * 32, PHOTOGRAPH_SHA256, len(photograph), capture)
+        put_off.append(lambda: _saved(self, data, capture))
+        return Kept(next(numbers), "a" * 32, PHOTOGRAPH_SHA256, len(data), capture)
+
+    def _saved(self: Store, data: bytes, capture: Capture) -> Kept:
+        with self.incoming(data) as incoming:
+            return save(self, incoming, capture)
 
     Store.save = later  # type: ignore[method-assign]
 

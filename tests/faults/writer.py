@@ -41,11 +41,18 @@ def press(number: int) -> tuple[bytes, Capture]:
 
 
 def build_in(flaw: str, store: Store) -> None:
-    keep: Callable[[Path, str, bytes], None] = photographs.keep
+    begin: Callable[[Path, str, bytes], photographs.Incoming] = photographs.begin
+    keep: Callable[[Path, photographs.Incoming], None] = photographs.keep
 
-    def keep_carelessly(folder: Path, capture_id: str, photograph: bytes) -> None:
+    def begin_carelessly(folder: Path, capture_id: str, photograph: bytes) -> photographs.Incoming:
+        try:
+            return begin(folder, capture_id, photograph)
+        except OSError:
+            return begin(folder, capture_id, b"")
+
+    def keep_carelessly(folder: Path, incoming: photographs.Incoming) -> None:
         with suppress(OSError):
-            keep(folder, capture_id, photograph)
+            keep(folder, incoming)
 
     if flaw == "synchronous normal":
         store._db().execute("PRAGMA synchronous = NORMAL")
@@ -54,6 +61,7 @@ def build_in(flaw: str, store: Store) -> None:
     elif flaw == "folder not synced":
         photographs.sync_folder = lambda folder: None
     elif flaw == "careless":
+        photographs.begin = begin_carelessly
         photographs.keep = keep_carelessly
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
 from tests.flow import parts
@@ -111,8 +112,8 @@ def test_fail__showing_before_saving_would_be_found(
     save = Store.save
     promised: list[Callable[[], Any]] = []
 
-    def later(self: Store, photograph: bytes, capture: Any) -> Any:
-        promised.append(lambda: save(self, photograph, capture))
+    def later(self: Store, photograph: Any, capture: Any) -> Any:
+        promised.append(lambda: save(self, photograph.data, capture))
         from trichoscope.records import Kept  # noqa: PLC0415
 
         return Kept(1, "a" * 32, "", 0, capture)
@@ -275,4 +276,6 @@ def test_ok__a_time_line_adds_up() -> None:
 def test_ok__a_photograph_is_reduced_to_the_screen_and_a_small_one_left_alone() -> None:
     picture = parts.scalp()
     assert reduced(picture) is picture
-    assert reduced(picture.repeat(2, axis=0).repeat(2, axis=1)).shape == (600, 800, 3)
+    twice = picture.repeat(3, axis=0).repeat(3, axis=1)[:-1, :-1]
+    assert reduced(twice).shape == (719, 959, 3)
+    assert abs(reduced(twice).astype(int) - cv2.resize(twice, (959, 719), interpolation=cv2.INTER_AREA)).mean() < 2

@@ -331,6 +331,33 @@ def test_who_opens_the_records_during_a_save_does_not_take_its_photograph_away(
         assert store.photograph(kept) == PHOTOGRAPH
 
 
+def test_a_photograph_that_is_being_written_is_no_leftover(tmp_path: Path, clock: SetClock) -> None:
+    with Store(tmp_path, clock, create=True) as store:
+        with store.incoming(PHOTOGRAPH) as incoming:
+            Store(tmp_path, clock).close()  # another program looks at the records meanwhile
+            kept = store.save(incoming, capture())
+        assert store.photograph(kept) == PHOTOGRAPH
+    assert "recovered" not in [event for event, _ in events(tmp_path)]
+
+
+def test_nothing_is_left_of_a_photograph_that_was_not_saved(tmp_path: Path, store: Store) -> None:
+    with pytest.raises(ZeroDivisionError), store.incoming(PHOTOGRAPH):
+        assert list((tmp_path / PHOTOGRAPHS).iterdir())
+        raise ZeroDivisionError
+    assert not list((tmp_path / PHOTOGRAPHS).iterdir())
+
+
+def test_a_photograph_that_cannot_be_written_has_a_number_and_leaves_nothing(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("os.posix_fadvise", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+        with pytest.raises(errors.StorageFull), store.incoming(PHOTOGRAPH):
+            pass
+    assert not list((tmp_path / PHOTOGRAPHS).iterdir())
+    assert events(tmp_path)[-1] == ("save_failed", {"error": "E403"})
+
+
 # Audit
 
 

@@ -320,7 +320,7 @@ def from_contract(document: Mapping[str, Any], *, model_name: str, model_sha256:
 def _hair(hair: Hair, classed: bool) -> dict[str, Any]:
     return {
         "root_px": [_rounded(v, 1) for v in hair.root_px],
-        "path_px": [[_rounded(x, 1), _rounded(y, 1)] for x, y in hair.path_px],
+        "path_px": np.round(hair.path_px.astype(np.float64), 1).tolist(),
         "diameter_um": _rounded(hair.diameter_um, 1),
         "diameter_sd_um": _rounded(hair.diameter_sd_um, 1),
         "diameter_error_um": _rounded(hair.diameter_error_um, 1),

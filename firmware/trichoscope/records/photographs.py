@@ -5,8 +5,12 @@ A file's name is the random id of its capture: it says nothing of the patient.
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 ENDING = ".jpg"
@@ -17,18 +21,56 @@ def path_of(folder: Path, capture_id: str) -> Path:
     return folder / (capture_id + ENDING)
 
 
-def keep(folder: Path, capture_id: str, photograph: bytes) -> None:
-    """Write a photograph so that it survives. Its row may be committed once this has returned, no earlier.
+@dataclass(frozen=True, eq=False)
+class Incoming:
+    """A photograph on its way to the disk: written under a name that counts for nothing, not yet waited for."""
 
-    Raises OSError.
-    """
-    path = path_of(folder, capture_id)
-    unfinished = path.with_suffix(UNFINISHED)
-    with unfinished.open("xb") as file:
-        file.write(photograph)
-        file.flush()
-        sync_file(file.fileno())
-    unfinished.rename(path)
+    capture_id: str
+    data: bytes
+    sha256: str
+    path: Path
+    file: FileIO
+
+    def close(self) -> None:
+        """Let go of it; where it was not kept, nothing is left."""
+        self.file.close()
+        self.path.unlink(missing_ok=True)
+
+
+def begin(folder: Path, capture_id: str, photograph: bytes) -> Incoming:
+    """Start to write a photograph. The disk works on while something else is done. Raises OSError."""
+    path = path_of(folder, capture_id).with_suffix(UNFINISHED)
+    file = path.open("xb", buffering=0)
+    incoming = Incoming(capture_id, photograph, hashlib.sha256(photograph).hexdigest(), path, file)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # goes with this process, however it ends: see is_leftover
+        rest = memoryview(photograph)
+        while rest:
+            rest = rest[file.write(rest) :]
+        # "not needed soon" makes Linux write at once what it would otherwise hold back for up to 30 s
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    except BaseException:
+        incoming.close()
+        raise
+    return incoming
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether nobody writes an unfinished file any more."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except FileNotFoundError:  # finished or given up meanwhile
+        return False
+    return True
+
+
+def keep(folder: Path, incoming: Incoming) -> None:
+    """Make a photograph last. Its row may be committed once this has returned, no earlier. Raises OSError."""
+    sync_file(incoming.file.fileno())
+    incoming.path.rename(path_of(folder, incoming.capture_id))
     sync_folder(folder)
 
 

@@ -1,8 +1,8 @@
 """Captures kept so that what was shown is there, whatever happens to the power, the disk or the program.
 
 A save goes: photograph to a temporary file, fsync, rename, fsync of the folder, then one commit that waits for the
-disk. SQLite's write lock is held from the start, so that nobody opening the records meanwhile takes the photograph that
-has no row yet for a leftover.
+disk. SQLite's write lock is held from the fsync on, so that nobody opening the records meanwhile takes the photograph
+that has no row yet for a leftover.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from ..errors import (
 )
 from . import audit, photographs, schema
 from .capture import Capture, Kept
+from .photographs import Incoming
 
 DATABASE = "records.db"
 PHOTOGRAPHS = "photographs"
@@ -127,18 +128,41 @@ class Store:
             self._connection.close()
             self._connection = None
 
-    def save(self, photograph: bytes, capture: Capture) -> Kept:
+    def save(self, photograph: bytes | Incoming, capture: Capture) -> Kept:
         """Keep one press. Once this has returned, a power cut does not take it away.
 
         Args:
-            photograph: the camera's JPEG, byte for byte.
+            photograph: the camera's JPEG, byte for byte; or what `incoming` made of it.
 
         Raises StorageLow (nothing was tried), StorageFull, StorageFailed, RecordsBusy or RecordsDamaged; the capture
         is then not to be shown.
         """
-        try:
-            self._require_room(len(photograph))
+        if not isinstance(photograph, Incoming):
+            with self.incoming(photograph) as incoming:
+                return self.save(incoming, capture)
+        with self._saving():
             return self._save(photograph, capture)
+
+    @contextmanager
+    def incoming(self, photograph: bytes) -> Iterator[Incoming]:
+        """Begin to write a photograph while it is measured; nothing is left of it where it is not saved within.
+
+        Raises as `save` does.
+        """
+        with self._saving():
+            self._require_room(len(photograph))
+            incoming = photographs.begin(self._photographs, uuid4().hex, photograph)
+        try:
+            yield incoming
+        finally:
+            with suppress(OSError):  # what could not be removed is a leftover, for the next opening
+                incoming.close()
+
+    @contextmanager
+    def _saving(self) -> Iterator[None]:
+        """What fails while a capture is kept: numbered, noted in the audit, and the database looked at anew."""
+        try:
+            yield
         except TrichoscopeError:
             raise
         except (OSError, sqlite3.Error) as error:
@@ -148,7 +172,7 @@ class Store:
             raise numbered from error
 
     def require_room(self) -> None:
-        """Raises StorageLow where a photograph would not be taken in: ask before one is taken. Or others of family 4."""
+        """Raises StorageLow where no photograph would be taken in: ask before one is taken. Or another of family 4."""
         try:
             self._require_room(0)
         except TrichoscopeError:
@@ -156,11 +180,10 @@ class Store:
         except (OSError, sqlite3.Error) as error:
             raise _numbered(error) from error
 
-    def _save(self, photograph: bytes, capture: Capture) -> Kept:
-        identity, sha256 = uuid4().hex, hashlib.sha256(photograph).hexdigest()
+    def _save(self, incoming: Incoming, capture: Capture) -> Kept:
         with self._transaction() as db:
-            photographs.keep(self._photographs, identity, photograph)
-            kept = _insert(db, Kept(0, identity, sha256, len(photograph), capture))
+            photographs.keep(self._photographs, incoming)
+            kept = _insert(db, Kept(0, incoming.capture_id, incoming.sha256, len(incoming.data), capture))
             self._note(
                 db, "captured", {"capture": kept.sequence, "digest": _digest(db, kept.sequence)}, by=capture.operator
             )
@@ -214,6 +237,11 @@ class Store:
         if hashlib.sha256(data).hexdigest() != kept.photograph_sha256:
             raise RecordsDamaged(f"The photograph of capture {kept.sequence} was changed.")
         return data
+
+    def photograph_path(self, kept: Kept) -> Path | None:
+        """Where the photograph lies; None where it was removed because the clinic has it."""
+        path = photographs.path_of(self._photographs, kept.id)
+        return path if path.exists() else None
 
     def remove_photograph(self, identity: str) -> None:
         """Remove the file of a photograph that the clinic has; its capture stays. Raises an error of family 4."""
@@ -332,6 +360,8 @@ class Store:
 
     @staticmethod
     def _is_kept(path: Path, known: set[str]) -> bool:
+        if path.suffix == photographs.UNFINISHED:
+            return not photographs.is_leftover(path)
         return path.suffix == photographs.ENDING and path.stem in known
 
     @contextmanager
