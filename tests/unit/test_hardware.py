@@ -1,4 +1,4 @@
-"""Pin map, wiring drawing, bill of materials, boot configuration and optics sheet say the same."""
+"""Pin map, wiring drawing, bill of materials and boot configuration say the same."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hardware import optics, wiring
+from hardware import wiring
 
 ROOT = Path(__file__).parents[2]
 HARDWARE, SYSTEMD = ROOT / "hardware", ROOT / "firmware" / "systemd"
@@ -127,27 +127,6 @@ def test_the_bill_is_complete() -> None:
     for build in ("csi", "usb"):
         references = [row["reference"] for row in bill() if row["build"] in (build, "both")]
         assert len(references) == len(set(references))
-
-
-def test_the_optics_sheet_is_what_the_parts_give() -> None:
-    page = (HARDWARE / "optics.md").read_text("utf-8")
-    for line in optics.sheet(*optics.read(HARDWARE / "optics.toml")):
-        assert line in page, "python hardware/optics.py"
-
-
-def test_the_reference_build_sees_what_the_program_expects() -> None:
-    seen, parts = optics.read(HARDWARE / "optics.toml")
-    assert seen.field_mm == pytest.approx((13.0, 9.7), abs=0.05)
-    assert seen.field_mm[0] * seen.field_mm[1] > 100, "more than the 1 cm² of the trials"
-    assert seen.skin_to_lens_mm + seen.lens_to_sensor_mm == pytest.approx(
-        seen.focal_mm * (2 + seen.magnification + 1 / seen.magnification)
-    )
-    chosen = float(parts["lens"]["chosen_f_number"])
-    sigmas = {n: seen.sigma_um(n, parts["check"]["depth_um"]) for n in parts["lens"]["f_numbers"]}  # type: ignore[attr-defined]
-    assert min(sigmas, key=lambda n: sigmas[n]) == chosen, "the sharpest over the depth of the skin"
-    assert optics.luminous_flux_lm(chosen, parts["light"], seen, polarised=True) <= (
-        parts["light"]["leds_per_ring"] * parts["light"]["polarised_led_lm"]
-    ), "the ring gives the light"
 
 
 @pytest.mark.skipif(shutil.which("dtc") is None, reason="the device-tree compiler is not on this machine")
