@@ -563,7 +563,7 @@ class Consultation:
     # Calibration
 
     def _begin_calibration(self) -> None:
-        self._parts.moved("", self._customs.target)
+        self._parts.moved("", f"{self._customs.target} {self._customs.target_pitch_um:g}")
         self._targets = _Targets([])
         self._turn_to(self._calibrating("target"))
 

@@ -400,7 +400,7 @@ def test_ok__the_screens_way_to_a_calibration(ready: Make, targets: list[bytes],
         page = instrument.turn(PRESS)
     assert isinstance(page, pages.Calibrating)
     assert page.step == "grey"
-    assert instrument.moves[-2:] == [("", "dots"), ("", "grey card")]
+    assert instrument.moves[-2:] == [("", "dots 200"), ("", "grey card")]
     page = instrument.turn(PRESS)
     assert isinstance(page, pages.Calibrating)
     assert page.step == "working"

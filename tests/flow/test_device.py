@@ -24,7 +24,7 @@ from tests.flow.parts import BenchDisplay, KnownNetwork, SetClock
 from trichoscope import device, errors
 from trichoscope.config import load
 from trichoscope.device import assemble, exposed, has_display, known_calibration
-from trichoscope.instrument.camera import CsiSettings, SimulatedSettings, UsbSettings
+from trichoscope.instrument.camera import CsiSettings, SimulatedProcess, SimulatedSettings, UsbSettings
 from trichoscope.instrument.screen import events, pages
 from trichoscope.measurement.calibration import Exposure, to_toml
 from trichoscope.measurement.hairnet import Hairnet
@@ -256,6 +256,32 @@ def test_ok__a_calibration_that_cannot_be_read_is_none(folder: Path, caplog: pyt
     page = display.pages[-1]
     assert isinstance(page, pages.Patients)
     assert "not calibrated" in (page.banner.notice or "")
+
+
+def test_ok__the_simulated_instrument_is_calibrated_on_its_screen(folder: Path) -> None:
+    (folder / "wide.toml").write_text("[camera.simulated]\nsize_px = [1280, 1024]\num_per_px = 3.2\n")
+    config = load(folder / "wide.toml", simulated(folder / "calibrated"))
+    display = BenchDisplay()
+    with ExitStack() as stack:
+        instrument = assemble(config, display, stack, SetClock(), KnownNetwork())
+        consultation, camera = instrument.consultation, instrument.camera
+        assert isinstance(camera, SimulatedProcess)
+        consultation.turn([events.Calibrate()])
+        for _ in range(4):  # the target three times, then the grey card
+            assert camera.wait_drawn(60)
+            consultation.turn([events.Press()])
+        future = consultation._targets.working
+        assert future is not None
+        future.exception(timeout=60)
+        consultation.turn([])
+        page = consultation.page
+        assert isinstance(page, pages.Calibrating)
+        assert page.step == "done", page.problem
+        assert page.calibration is not None
+        assert page.calibration.um_per_px == pytest.approx(3.2, rel=0.003)
+        assert page.calibration.light is not None
+        consultation.turn([events.Keep()])
+        assert isinstance(consultation.page, pages.Service)
 
 
 def test_ok__the_grey_card_sets_the_camera_on_the_ribbon(folder: Path) -> None:
