@@ -1,4 +1,4 @@
-"""The commands for the clinic: sync, worklist."""
+"""The commands for the clinic: sync, worklist, reanalyze."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import fcntl
 import json
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, track
 from rich.table import Table
 from rich.text import Text
 
 from .clock import Instant, SystemClock
-from .errors import ClinicNotSet, SyncRunning, TrichoscopeError
+from .errors import ClinicNotSet, SchedulerUnavailable, SyncRunning, TrichoscopeError
 
 if TYPE_CHECKING:
+    from .clinic.reanalysis import Picture, Results, Row, Way
     from .clinic.sending import Summary
     from .clinic.settings import ClinicSettings
     from .config import Config
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from .records.outbox import Outbox
 
 LOCK = "sync.lock"
+CLINIC_FAMILY = 5
+THRESHOLD_UM = 40.0
+"""As `analyze` has it."""
 LEAST_BATTERY_PERCENT = 40
 """By night: sending an evening's captures takes a few percent, and the morning needs the rest."""
 
@@ -58,11 +63,10 @@ def sync(
 
     Everything stays here until then. It may be interrupted at any moment and run again.
     """
-    from .config import load
     from .records import Store
     from .records.outbox import Outbox
 
-    config = load(config_path, {"records": {"folder": data}} if data else None)
+    config = _config(config_path, data)
     clock = SystemClock()
     now = clock.now()
     if nightly:
@@ -92,11 +96,10 @@ def worklist(
     as_json: AsJson = False,
 ) -> None:
     """Show the clinic's patients as they were last fetched."""
-    from .config import load
     from .records import Store
     from .records.outbox import Outbox
 
-    config = load(config_path, {"records": {"folder": data}} if data else None)
+    config = _config(config_path, data)
     clock = SystemClock()
     with Store(config.records.folder, clock) as store:
         outbox = Outbox(store)
@@ -114,6 +117,130 @@ def worklist(
         table.add_row(*map(Text, (*row, each.description)))
     output.print(table)
     output.print(f"Fetched {found.fetched_at:%Y-%m-%d %H:%M}." if found else "No worklist was ever fetched.")
+
+
+@app.command(epilog="Example: trichoscope reanalyze study/ --scale-um 2.77 --out study.jsonl")
+def reanalyze(
+    photographs: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PHOTO_OR_FOLDER...]", help="Files, or folders of them.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="FILE.jsonl", help="One line a photograph; an interrupted run goes on.")
+    ] = Path("reanalysis.jsonl"),
+    scale_um: Annotated[float | None, typer.Option(help="Micrometres of skin per pixel, for files.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="The records in this folder.")] = None,
+    query: Annotated[
+        str | None,
+        typer.Option(metavar="KEY=VALUE&...", help="The clinic's photographs that match, by DICOM keyword."),
+    ] = None,
+    threshold_um: Annotated[
+        float | None, typer.Option(help="Hairs up to this width are vellus; 40, or of records their own.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="On this Dask cluster; it must see the same files.")
+    ] = None,
+    revise: Annotated[
+        bool, typer.Option("--revise", help="With --data: what has changed goes to the clinic as a new revision.")
+    ] = False,
+    threads: Annotated[int, typer.Option(min=1, max=64, help="Processor cores to use, of each worker.")] = 2,
+    config_path: ConfigFile = None,
+) -> None:
+    """Measure many photographs with the current model: files, records, or what the clinic's server has.
+
+    Every line is what `analyze` says of the photograph. Run it again after an interruption: it goes on.
+    """
+    from .clinic.reanalysis import Results, Way
+    from .measurement.hairnet import Hairnet
+
+    if [bool(photographs), data is not None, query is not None].count(True) != 1:
+        raise typer.BadParameter("give photographs, or --data, or --query.", param_hint="PHOTO_OR_FOLDER")
+    if revise and data is None:
+        raise typer.BadParameter("only captures in records have reports: give --data.", param_hint="--revise")
+    hairnet = Hairnet.load(None, threads)
+    settings = _config(config_path).clinic.settings() if query is not None or revise else None
+    way = Way(hairnet.sha256, threads=threads, clinic=settings)
+    of = {"threshold_um": threshold_um, "scale_um": scale_um, "query": query}
+    left = 0
+    with (
+        Results(out, {"model": {"name": hairnet.name, "sha256": hairnet.sha256}, **of}) as results,
+        ExitStack() as stack,
+    ):
+        store = stack.enter_context(_records(data)) if data is not None else None
+        pictures = list(_pictures(photographs or [], scale_um, store, query, threshold_um, settings))
+        todo = [picture for picture in pictures if picture.name not in results.done]
+        for row in _shown_rows(todo, way, scheduler):
+            left += not results.add(row)
+        failed = sum("error" in row for row in results.rows())
+        revised = _revise(store, results, settings) if revise and store is not None and settings is not None else 0
+    output.print(
+        f"{len(pictures)} photographs: {len(todo) - left} measured now, {len(pictures) - len(todo)} before, "
+        f"{failed} of them not measurable, {left} not reached. {out}" + (f", {revised} revised" if revise else ""),
+        soft_wrap=True,
+    )
+    if left:
+        raise typer.Exit(10 + CLINIC_FAMILY)
+
+
+def _pictures(
+    photographs: list[Path],
+    scale_um: float | None,
+    store: Store | None,
+    query: str | None,
+    threshold_um: float | None,
+    settings: ClinicSettings | None,
+) -> Iterator[Picture]:
+    from urllib.parse import parse_qsl
+
+    from .clinic.reanalysis import at_clinic, in_folder, in_records
+    from .clinic.server import Server
+    from .photograph import check_scale, find_photographs
+
+    if store is not None:
+        yield from in_records(store, threshold_um)
+    elif settings is not None and query is not None:
+        with Server(settings, datetime.now(UTC)) as server:
+            yield from at_clinic(server, dict(parse_qsl(query)), threshold_um or THRESHOLD_UM)
+    else:
+        yield from in_folder(find_photographs(photographs), check_scale(scale_um), threshold_um or THRESHOLD_UM)
+
+
+def _shown_rows(todo: list[Picture], way: Way, scheduler: str | None) -> Iterable[Row]:
+    from .clinic.reanalysis import measured
+
+    rows: Iterable[Row] = (measured(picture, way) for picture in todo)
+    if scheduler is not None:
+        try:
+            from .clinic.cluster import measured_by
+        except ImportError as error:
+            raise SchedulerUnavailable(f"{error}.") from error
+        rows = measured_by(scheduler, todo, way)
+    return track(
+        rows, "Measuring", total=len(todo), console=diagnostics, transient=True, disable=not diagnostics.is_terminal
+    )
+
+
+def _revise(store: Store, results: Results, settings: ClinicSettings) -> int:
+    """Build the next revision of every report whose figures are no longer those of its capture."""
+    from . import __version__
+    from .clinic.building import build_revision
+    from .clinic.objects import Device
+    from .clinic.reanalysis import name_of
+    from .records.outbox import Outbox
+
+    outbox, device, built = Outbox(store), Device(settings.device_serial, settings.institution), 0
+    rows = {row["image"]: row for row in results.rows() if "error" not in row and row["quality"]["usable"]}
+    for listed in store.captures():
+        row = rows.get(name_of(listed.sequence))
+        if row is not None and not listed.set_aside:
+            kept = store.capture(listed.sequence)
+            model = results.model
+            capture = replace(
+                kept.capture,
+                reading=row, reasons=(), threshold_um=row["threshold_um"], firmware_version=__version__,
+                model_name=model["name"], model_sha256=model["sha256"],
+            )  # fmt: skip
+            built += build_revision(outbox, device, kept, replace(kept, capture=capture)) is not None
+    return built
 
 
 def _sync(store: Store, settings: ClinicSettings, clock: SystemClock, *, shown: bool) -> Summary:
@@ -155,6 +282,18 @@ def _build(store: Store, outbox: Outbox, settings: ClinicSettings, summary: Summ
     summary.problems += problems
 
 
+def _config(path: Path | None, data: Path | None = None) -> Config:
+    from .config import load
+
+    return load(path, {"records": {"folder": data}} if data else None)
+
+
+def _records(folder: Path) -> Store:
+    from .records import Store
+
+    return Store(folder, SystemClock())
+
+
 def _pause(seconds: float) -> None:
     time.sleep(seconds)
 
@@ -166,7 +305,7 @@ def _fetch_worklist(outbox: Outbox, settings: ClinicSettings, now: Instant) -> N
 
 
 def _keep_problem(summary: Summary, error: TrichoscopeError) -> None:
-    if error.row.family != 5:
+    if error.row.family != CLINIC_FAMILY:
         raise error
     summary.problems.append(error)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.clinic.captures import DEVICE, NOON, REFUSED, capture, jpeg
+from tests.clinic.captures import DEVICE, NOON, REFUSED, capture, jpeg, reading
 from trichoscope import errors
 from trichoscope.clinic.building import build, build_all, build_revision, visit_of
 from trichoscope.clock import Instant
@@ -129,12 +129,34 @@ def test_the_worklist_is_replaced_but_what_is_needed_stays(store: Store, outbox:
     assert rows(store, "SELECT * FROM worklist") == []
 
 
+def measured_again(kept: Kept, hairs: int) -> Kept:
+    return replace(kept, capture=replace(kept.capture, reading=reading(hairs), reasons=(), model_sha256="cd" * 32))
+
+
 def test_a_new_measurement_is_a_new_revision(store: Store, outbox: Outbox) -> None:
-    kept = save(store)
-    build_everything(store, outbox)
-    second, third = (build_revision(outbox, DEVICE, store.capture(kept.sequence)) for _ in range(2))
-    assert (second.revision, third.revision) == (2, 3)
-    assert len({entry.uid for entry in outbox.entries("waiting")}) == 4
+    kept = store.capture(save(store).sequence)
+    for built_before in (False, True):
+        revisions = [build_revision(outbox, DEVICE, kept, measured_again(kept, hairs)) for hairs in (4, 4, 5)]
+        if not built_before:
+            assert [entry and entry.revision for entry in revisions] == [2, None, 3]
+            build_everything(store, outbox)
+    assert [(e.kind, e.revision) for e in outbox.entries("waiting")][:3] == [
+        ("photograph", 1),
+        ("report", 1),  # what was shown at the capture is never skipped
+        ("report", 2),
+    ]
+
+
+def test_a_measurement_that_says_the_same_is_none(store: Store, outbox: Outbox) -> None:
+    kept = store.capture(save(store).sequence)
+    assert build_revision(outbox, DEVICE, kept, measured_again(kept, 3)) is None
+
+
+def test_a_photograph_measured_for_the_first_time_has_its_first_report(store: Store, outbox: Outbox) -> None:
+    kept = store.capture(save(store, **REFUSED).sequence)
+    entry = build_revision(outbox, DEVICE, kept, measured_again(kept, 3))
+    assert entry is not None
+    assert entry.revision == 1
 
 
 # Removing

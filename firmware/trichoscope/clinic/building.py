@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Any
 
 import pydicom
 
@@ -43,16 +44,30 @@ def build(store: Store, outbox: Outbox, device: Device, sequence: int, kind: Kin
     return _keep(outbox, kept, 1, kind, _built(store, outbox, device, kept, kind) if data is None else _named(data))
 
 
-def build_revision(outbox: Outbox, device: Device, kept: Kept) -> Entry:
-    """Build the report of a photograph that was measured again, as the next revision of its first one.
+def build_revision(outbox: Outbox, device: Device, kept: Kept, again: Kept) -> Entry | None:
+    """Build the report of a photograph that was measured again, as the next revision of the one before.
+
+    None where the figures are those of the capture, or the last revision has them already.
 
     Args:
-        kept: the capture with its new reading, model and firmware.
+        kept: the capture as it was.
+        again: the capture with its new reading, model and firmware.
     """
-    revision = outbox.revision(kept, "report") + 1
-    return _keep(
-        outbox, kept, revision, "report", report_object(device, kept, visit_of(outbox, device, kept), revision)
-    )
+    revision, visit = outbox.revision(kept, "report"), visit_of(outbox, device, kept)
+    if revision == 0 and kept.capture.reading is not None:
+        revision = _keep(outbox, kept, 1, "report", report_object(device, kept, visit)).revision
+    if revision == 1 and kept.capture.reading is not None:
+        same = _figures(kept) == _figures(again)
+    else:
+        last = outbox.kept_bytes(kept, "report", revision)
+        same = last is not None and last == report_object(device, again, visit, revision).data
+    if same:
+        return None
+    return _keep(outbox, kept, revision + 1, "report", report_object(device, again, visit, revision + 1))
+
+
+def _figures(kept: Kept) -> dict[str, Any]:
+    return {name: value for name, value in (kept.capture.reading or {}).items() if name not in ("image", "elapsed_ms")}
 
 
 def visit_of(outbox: Outbox, device: Device, kept: Kept) -> Visit:

@@ -63,7 +63,7 @@ def photograph_object(device: Device, kept: Kept, visit: Visit, jpeg: bytes) -> 
     ds.ImmersionMedia = ds.EmitterColorTemperature = ds.OpticalMagnificationFactor = ds.PatientOrientation = None
     ds.LightSourcePolarization = _LIGHT[capture.light] if capture.light is not None else None
     if capture.um_per_px is not None:
-        ds.PixelSpacing = 2 * [f"{capture.um_per_px / 1000:.8g}"]
+        ds.PixelSpacing = 2 * [f"{capture.um_per_px / 1000:.11g}"]
     with suppress(ValueError):  # a calibration without a date in its name
         calibrated = datetime.fromisoformat(capture.calibration_id or "")
         ds.DateOfLastCalibration, ds.TimeOfLastCalibration = f"{calibrated:%Y%m%d}", f"{calibrated:%H%M%S}"

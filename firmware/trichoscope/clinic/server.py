@@ -257,7 +257,8 @@ def _tls_trouble(error: ssl.SSLError) -> TrichoscopeError:
     reason = error.reason or ""
     kind: type[TrichoscopeError] = ConnectionCut
     if isinstance(error, ssl.SSLCertVerificationError):
-        reason, kind = error.verify_message, ServerNotTrusted
+        reason = error.verify_message
+        kind = ServerNotTrusted
         if error.verify_code in _EXPIRED:
             kind = ServerCertificateExpired
         elif "match" in reason:  # of a host name or an address
