@@ -7,12 +7,12 @@ from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 
+from .instrument.camera import SIMULATED_PATIENT
 from .instrument.screen import Screen, events, pages
 from .instrument.screen.events import Event
 from .instrument.screen.pages import Page, Site
 from .outputs import write
 
-PATIENT = "SIM-0001"
 SITES: tuple[Site, ...] = ("frontal", "vertex", "occipital")
 
 Hand = Generator[list[Event], Page, None]
@@ -20,31 +20,23 @@ Hand = Generator[list[Event], Page, None]
 
 
 def visit(presses: int, press: Callable[[], None], in_place: Callable[[], bool]) -> Hand:
-    """Choose a patient, press at one site after the other, look at everything, leave.
+    """Read a wristband, press at one site after the other, look at everything, calibrate, leave.
 
     Ends early where a fault is shown.
 
     Args:
         press: the instrument's own button.
-        in_place: whether the probe is on the scalp.
+        in_place: whether the probe is where it was to go.
     """
     yield []
     yield []  # the first page is seen
-    page = yield [events.OpenTypeCode()]
-    for length in range(1, len(PATIENT) + 1):
-        assert isinstance(page, pages.TypeCode)
-        page = yield [events.Turn(replace(page, text=PATIENT[:length]))]
-    page = yield [events.Typed(PATIENT)]
-    for site in islice(cycle(SITES), presses):
-        page = yield [events.OpenSites()]
-        page = yield [events.ChooseSite(site)]
-        while not in_place():
-            page = yield []
-        yield []  # the live view is of the place now
-        press()
+    page = yield [events.ScanWristband()]
+    while isinstance(page, pages.Scanning):
         page = yield []
-        while isinstance(page, pages.Ready):
-            page = yield []
+    for site in islice(cycle(SITES), presses):
+        yield [events.OpenSites()]
+        yield [events.ChooseSite(site)]
+        page = yield from _press(press, in_place)
         if isinstance(page, pages.Fault):
             return
         if isinstance(page, pages.Result):
@@ -52,15 +44,38 @@ def visit(presses: int, press: Callable[[], None], in_place: Callable[[], bool])
             yield [events.Turn(replace(page, view="picture", hairs_shown=False))]
             if page.reading.warnings:
                 yield [events.Turn(replace(page, view="warnings"))]
-        page = yield [events.Keep()]
-    page = yield [events.OpenHistory()]
-    page = yield [events.Back()]
-    page = yield [events.OpenService()]
+        yield [events.Keep()]
+    yield [events.OpenHistory()]
+    yield [events.OpenService()]
     page = yield [events.RunSelfTest()]
     while isinstance(page, pages.SelfTest) and page.running:
         page = yield []
-    page = yield [events.Back()]
-    yield [events.OpenPatients()]
+    page = yield [events.Calibrate()]
+    while isinstance(page, pages.Calibrating) and page.step in ("target", "grey"):
+        page = yield from _press(press, in_place)
+    while isinstance(page, pages.Calibrating) and page.step == "working":
+        page = yield []
+    yield [events.Back()]
+    page = yield [events.OpenTypeCode()]
+    if isinstance(page, pages.TypeCode):
+        yield [events.Turn(replace(page, text=SIMULATED_PATIENT))]
+
+
+def _press(press: Callable[[], None], in_place: Callable[[], bool]) -> Generator[list[Event], Page, Page]:
+    """Wait for the live view of the place, press, and wait for what comes of it."""
+    page = yield []
+    while not in_place():
+        page = yield []
+    page = yield []
+    before = _stage(page)
+    press()
+    while _stage(page) == before:
+        page = yield []
+    return page
+
+
+def _stage(page: Page) -> object:
+    return (page.step, page.photographs) if isinstance(page, pages.Calibrating) else type(page)
 
 
 class Recorder:

@@ -5,6 +5,7 @@ from .probe import SimulatedProcess
 from .process import CameraProcess, Deadlines
 from .protocol import Camera, Photograph
 from .settings import (
+    SIMULATED_PATIENT,
     CameraSettings,
     CsiSettings,
     Fault,
@@ -15,6 +16,7 @@ from .settings import (
 )
 
 __all__ = [
+    "SIMULATED_PATIENT",
     "Camera",
     "CameraProcess",
     "CameraSettings",

@@ -3,7 +3,7 @@
     python -m trichoscope.instrument.camera.scalp LIFELINE WIDTH HEIGHT UM_PER_PX PERSON SITE > scalp.jpg
 
 PERSON is a number that stands for a patient, SITE the name of a place on the head; or what the probe is put on to
-calibrate it: `dots 500`, `ticks 100` (a target and its pitch in µm), `grey card`.
+calibrate it, `dots 500`, `ticks 100` (a target and its pitch in µm), `grey card`, or a `wristband`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import sys
 
 import cv2
 import numpy as np
+import zxingcpp
 
 from ...simulation import Scalp, Scope, render
 from ...simulation.target import Dots, GreyCard, Ticks, View, photograph_grey_card, photograph_target
 from .lifeline import die_with_parent
+from .settings import SIMULATED_PATIENT
 
 OPTICS_UM = 6.4
 """The simulated lens shows no finer detail than this; drawing finer pixels would take four times as long."""
@@ -66,12 +68,27 @@ def draw_target(size_px: tuple[int, int], um_per_px: float, kind: str, pitch_um:
     return cv2.imencode(".jpg", whole[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
 
 
+def draw_wristband(size_px: tuple[int, int]) -> bytes:
+    """A JPEG of a band with the code of a patient who does not exist."""
+    code = zxingcpp.create_barcode(SIMULATED_PATIENT, zxingcpp.BarcodeFormat.QRCode)
+    modules = np.array(zxingcpp.write_barcode_to_image(code, scale=1))
+    width, height = size_px
+    side = height * 6 // 10
+    band = np.full((height, width), 214, np.uint8)
+    top, left = (height - side) // 2, (width - side) // 2
+    band[top : top + side, left : left + side] = cv2.resize(modules, (side, side), interpolation=cv2.INTER_NEAREST)
+    soft = cv2.GaussianBlur(np.clip(band, 30, 214), (0, 0), height / 400)
+    return cv2.imencode(".jpg", soft, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
+
+
 def main(lifeline: str, width: str, height: str, um_per_px: str, person: str, site: str) -> None:
     die_with_parent(int(lifeline))
     os.nice(10)
     size_px = int(width), int(height)
     kind, _, pitch_um = site.partition(" ")
-    if kind in TARGETS:
+    if kind == "wristband":
+        jpeg = draw_wristband(size_px)
+    elif kind in TARGETS:
         jpeg = draw_target(size_px, float(um_per_px), kind, float(pitch_um) if kind != "grey" else 0.0)
     else:
         jpeg = draw(size_px, float(um_per_px), int(person), site)

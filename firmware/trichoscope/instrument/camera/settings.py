@@ -87,6 +87,10 @@ class PhotographsSettings:
 CameraSettings: TypeAlias = CsiSettings | UsbSettings | SimulatedSettings | PhotographsSettings
 
 
+SIMULATED_PATIENT = "SIM-0001"
+"""Stands on the wristband that the probe can be held over."""
+
+
 @dataclass(frozen=True)
 class Probe:
     """Where the simulated probe is and how it is held. Another patient or site is another scalp."""
