@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer.main
+
+from trichoscope import cli
 
 SYSTEMD = Path(__file__).parents[2] / "firmware" / "systemd"
 RUN, SYNC = "trichoscope.service", "trichoscope-sync.service"
@@ -90,6 +93,21 @@ def test_both_write_the_records_and_nothing_else() -> None:
         assert values(unit, "ReadWritePaths") == ["/var/lib/trichoscope"]
         assert values(unit, "Group") == ["trichoscope"]
         assert values(unit, "UMask") == ["0007"], "the group writes: it is how the two users share the records"
+
+
+def test_what_the_units_start_is_a_command_of_the_program() -> None:
+    commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+    for unit in SERVICES:
+        program, command, *options = values(unit, "ExecStart")[0].split()
+        assert program == "/opt/trichoscope/bin/trichoscope"
+        commands[command].make_context(command, options)
+
+
+def test_the_sender_may_read_its_key() -> None:
+    """Its own group is no longer its own by User= where Group= says another one."""
+    assert "trichoscope-sync" in values(SYNC, "SupplementaryGroups")
+    folder = next(line.split() for line in (SYSTEMD / "tmpfiles.conf").read_text().splitlines() if "/clinic" in line)
+    assert folder[2:5] == ["0750", "root", "trichoscope-sync"]
 
 
 def test_a_watchdog_watches_the_instrument() -> None:
