@@ -1,10 +1,12 @@
-"""The commands for the clinic: sync, worklist, reanalyze."""
+"""The commands for the clinic: sync, worklist, reanalyze, wifi."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import logging
+import shutil
+import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,12 +22,14 @@ from rich.table import Table
 from rich.text import Text
 
 from .clock import Instant, SystemClock
-from .errors import ClinicNotSet, SchedulerUnavailable, SyncRunning, TrichoscopeError
+from .errors import ClinicNotSet, SchedulerUnavailable, SyncRunning, TrichoscopeError, WifiCodeInvalid
+from .outputs import write
 
 if TYPE_CHECKING:
     from .clinic.reanalysis import Picture, Results, Row, Way
     from .clinic.sending import Summary
     from .clinic.settings import ClinicSettings
+    from .clinic.wifi import Profile as WifiProfile
     from .config import Config
     from .records import Store
     from .records.outbox import Outbox
@@ -179,6 +183,45 @@ def reanalyze(
     )
     if left:
         raise typer.Exit(10 + CLINIC_FAMILY)
+
+
+@app.command(epilog="Example: sudo trichoscope wifi code.jpg")
+def wifi(
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A picture of the QR code, its text, or a NetworkManager keyfile.")
+    ],
+    profiles: Annotated[Path, typer.Option(metavar="DIR", help="Where NetworkManager keeps its profiles.")] = Path(
+        "/etc/NetworkManager/system-connections"
+    ),
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the file afterwards: it holds a password.")] = False,
+) -> None:
+    """Join the clinic's Wi-Fi, now and whenever it is near."""
+    try:
+        profile = _wifi_profile(source)
+    finally:
+        if remove:
+            source.unlink(missing_ok=True)
+    path = profiles / profile.file_name
+    write(path, profile.text.encode(), mode=0o600)
+    if (nmcli := shutil.which("nmcli")) is not None:
+        subprocess.run([nmcli, "connection", "load", path], check=False, stdout=subprocess.DEVNULL)
+    output.print(Text(f"{profile.name}: the device joins it when it is near."))
+
+
+def _wifi_profile(source: Path) -> WifiProfile:
+    from .clinic.wifi import from_code, from_file
+    from .instrument.wristband import read_code
+    from .photograph import SUFFIXES, read_pixels
+
+    if source.suffix.lower() in SUFFIXES:
+        code = read_code(read_pixels(source))
+        if code is None:
+            raise WifiCodeInvalid("The picture shows no code, or more than one.")
+        return from_code(code)
+    try:
+        return from_file(source.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise WifiCodeInvalid(f"{source} cannot be read.") from error
 
 
 def _pictures(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from uuid import uuid4
 
 from . import __version__
@@ -37,7 +37,7 @@ from .instrument.screen import events, pages
 from .instrument.screen.aids import look
 from .instrument.screen.events import Event
 from .instrument.screen.pages import Page, Site
-from .instrument.wristband import problem_of, read_code
+from .instrument.wristband import WIFI, problem_of, read_code
 from .measurement.calibration import (
     Calibration,
     Exposure,
@@ -59,6 +59,8 @@ from .selftest import Finding, self_test, state_of
 
 HEALTH_S, UNSENT_S = 2.0, 10.0
 """How often the board is asked how it fares, and the outbox what it still holds."""
+WIFI_FILE = "wifi.code"
+"""In the folder of the records: the code of a Wi-Fi that was held before the camera."""
 FOUND_S = 1.0
 """How long a code that was read is shown before the flow goes on."""
 NOMINAL_UM_PER_PX = 3.2
@@ -148,8 +150,8 @@ class Consultation:
 
     def __init__(self, parts: Parts, customs: Customs, calibration: Calibration | None, camera: Camera) -> None:
         self.over = False
-        self.restart = False
-        """Whether the program is to be started again once it is over."""
+        self.wish: Literal["restart", "off"] | None = None
+        """What is to happen once it is over."""
         self._parts = parts
         self._customs = customs
         self._calibration = calibration
@@ -182,6 +184,10 @@ class Consultation:
     @property
     def camera(self) -> Camera:
         return self._camera
+
+    def stop(self) -> None:
+        """Let the turn that is on be the last one."""
+        self.over = True
 
     def close(self) -> None:
         self._work.shutdown(wait=False, cancel_futures=True)
@@ -261,7 +267,7 @@ class Consultation:
             case events.Back():
                 self._back()
             case events.Quit():
-                self.over = True
+                self.over, self.wish = True, "off"
 
     def _go_on(self) -> None:
         """What happens by itself, turn by turn."""
@@ -274,6 +280,11 @@ class Consultation:
             case pages.Scanning(found=None):
                 preview = self._camera.preview()
                 found = read_code(preview)
+                if found is not None and found.startswith(WIFI):
+                    # for trichoscope-wifi.service: this program has no network, and nobody is shown a password
+                    write(self._parts.store.folder / WIFI_FILE, found.encode(), mode=0o600)
+                    self._turn_to(self._patients())
+                    return
                 if found is not None and problem_of(found) is not None:
                     found = None
                 self._found_at_s = self._parts.now_s()
@@ -552,7 +563,7 @@ class Consultation:
 
     def _recover(self, action: str) -> None:
         if action == "restart":
-            self.over = self.restart = True
+            self.over, self.wish = True, "restart"
         elif action == "service":
             self._turn_to(self._service())
         else:

@@ -27,11 +27,16 @@ def check_writable(directory: Path) -> None:
         raise OutputNotWritable(f"{directory}: {error.strerror}.") from error
 
 
-def write(path: Path, data: bytes) -> None:
-    """All of it or nothing: the file appears under its name when it is complete. Raises OutputNotWritable."""
+def write(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """All of it or nothing: the file appears under its name when it is complete. Raises OutputNotWritable.
+
+    Args:
+        mode: who may read it, less what the umask takes away.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        unfinished.write_bytes(data)
+        with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+            file.write(data)
         unfinished.replace(path)
     except OSError as error:
         raise OutputNotWritable(f"{path}: {error.strerror}.") from error

@@ -72,6 +72,24 @@ def test_ok__a_wristband_is_read_and_shown_before_it_is_used(on_bench: Make) -> 
     assert page.banner.patient == "P-000042"
 
 
+def test_ok__the_code_of_a_wifi_is_handed_on_and_is_no_patient(on_bench: Make) -> None:
+    instrument = on_bench()
+    instrument.turn(events.ScanWristband())
+    code = zxingcpp.create_barcode("WIFI:T:WPA;S:clinic;P:secret-word;;", zxingcpp.BarcodeFormat.QRCode)
+    picture = np.full((480, 640, 3), 200, np.uint8)
+    drawn = np.array(zxingcpp.write_barcode_to_image(code, scale=6))
+    picture[100 : 100 + drawn.shape[0], 100 : 100 + drawn.shape[1]] = drawn[..., None]
+    instrument.camera.live = picture
+    page = instrument.turn()
+    assert isinstance(page, pages.Patients)
+    assert page.banner.patient is None
+    handed_on = instrument.store.folder / "wifi.code"
+    assert handed_on.read_text() == "WIFI:T:WPA;S:clinic;P:secret-word;;"
+    assert handed_on.stat().st_mode & 0o077 == 0
+    typed = instrument.turn(events.Typed("WIFI:T:WPA;S:clinic;P:secret-word;;"))
+    assert isinstance(typed, pages.TypeCode)
+
+
 def test_ok__the_light_burns_where_there_is_something_to_see(ready: Make) -> None:
     instrument = ready()
     burning = []
@@ -305,13 +323,13 @@ def test_ok__what_may_help_after_a_fault(ready: Make) -> None:
     assert isinstance(instrument.turn(events.Recover("retry")), pages.Ready)
     instrument.turn(events.Recover("restart"))
     assert instrument.consultation.over
-    assert instrument.consultation.restart
+    assert instrument.consultation.wish == "restart"
 
 
 def test_ok__quit(ready: Make) -> None:
     instrument = ready()
     instrument.turn(events.Quit())
-    assert (instrument.consultation.over, instrument.consultation.restart) == (True, False)
+    assert (instrument.consultation.over, instrument.consultation.wish) == (True, "off")
 
 
 @pytest.mark.parametrize(

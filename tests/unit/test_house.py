@@ -58,7 +58,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli_instrument": {"config", "device", "errors", "outputs", "selftest"},
     "capture": {"clock", "frame", "instrument", "measurement", "photograph", "records"},
     "outputs": {"errors"},
-    "cli_clinic": {"clinic", "clock", "config", "errors", "instrument", "measurement", "photograph", "records"},
+    "cli_clinic": {
+        "clinic",
+        "clock",
+        "config",
+        "errors",
+        "instrument",
+        "measurement",
+        "outputs",
+        "photograph",
+        "records",
+    },
     "clinic": {"clock", "errors", "measurement", "photograph", "records"},
     "cli_records": {"clock", "errors", "measurement", "outputs", "photograph", "records"},
     "cli": {

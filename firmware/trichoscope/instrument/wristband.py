@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 CODE_MAX = 64
 """DICOM's LO, which holds a patient's ID, has at most 64 characters."""
+WIFI = "WIFI:"
+"""How the code of a Wi-Fi begins: it holds a password, and must never become a patient's code."""
 _FORMATS = (
     zxingcpp.BarcodeFormat.Code128,
     zxingcpp.BarcodeFormat.QRCode,
@@ -30,6 +32,8 @@ def problem_of(code: str) -> str | None:
         return "The code is empty."
     if len(code) > CODE_MAX:
         return f"The code has {len(code)} characters; {CODE_MAX} are possible."
+    if code.startswith(WIFI):
+        return "This is the code of a Wi-Fi."
     if "\\" in code or not code.isprintable():
         return "The code has characters that a clinic's server does not take."
     return None
