@@ -35,6 +35,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="For a program: JSON on the
 SIMULATED_RECORDS = Path("simulated-records")
 SCREENS = Path("simulated-screens")
 PRESSES = 3
+RESTART, SWITCH_OFF = 75, 76
+"""Exit codes of the instrument itself, for its unit: what was asked for on its screen."""
 
 
 @app.command(epilog="Example: trichoscope run --simulate --presses 3 --screens screens --data visits")
@@ -65,11 +67,13 @@ def run(
     changes: dict[str, Any] = {"screen": {"driver": "dummy"}} if alone else {}
     config = _config(config_path, simulate, data, changes)
     wanted = (presses or PRESSES) if alone else None
-    kept = device.run(config, presses=wanted, screens=screens)
+    ended = device.run(config, presses=wanted, screens=screens)
     if wanted is not None:
-        typer.echo(f"{kept} readings kept in {config.records.folder}, screens in {screens}.")
-        if kept < wanted:
-            raise ReadingsMissing(f"{kept} of {wanted}.")
+        typer.echo(f"{ended.readings} readings kept in {config.records.folder}, screens in {screens}.")
+        if ended.readings < wanted:
+            raise ReadingsMissing(f"{ended.readings} of {wanted}.")
+    elif ended.wish is not None and config.screen.driver == "kmsdrm":
+        raise typer.Exit({"restart": RESTART, "off": SWITCH_OFF}[ended.wish])
 
 
 @app.command(epilog="Example: trichoscope selftest --json")

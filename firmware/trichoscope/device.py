@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from . import __version__
 from .capture import calibration_id
@@ -155,14 +155,24 @@ def loop(instrument: Instrument, hand: Hand | None = None) -> None:
         ready = True
 
 
-def run(config: Config, *, presses: int | None = None, screens: Path | None = None) -> int:
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended."""
+
+    readings: int
+    """That were kept, and not set aside."""
+    wish: Literal["restart", "off"] | None
+    """What was asked for on the screen; None where the program was asked to stop."""
+
+
+def run(config: Config, *, presses: int | None = None, screens: Path | None = None) -> Ended:
     """The instrument, until it is switched off.
 
     Args:
         presses: where given, nobody is needed: the simulated instrument is pressed so many times, and is left.
         screens: folder for a picture of every screen.
 
-    Returns how many readings were kept. Raises an error of the table where it cannot start.
+    Raises an error of the table where it cannot start.
     """
     with ExitStack() as stack:
         screen = stack.enter_context(open_screen(config))
@@ -182,13 +192,14 @@ def run(config: Config, *, presses: int | None = None, screens: Path | None = No
         consultation = instrument.consultation
         before = len(instrument.parts.store.captures())
         hand = None if presses is None else visit(presses, *_hand_of(instrument))
-        previous = signal.signal(signal.SIGTERM, lambda *_: setattr(consultation, "over", True))
+        previous = signal.signal(signal.SIGTERM, lambda *_: consultation.stop())
         stack.callback(signal.signal, signal.SIGTERM, previous)
         log.info("ready: %s, %s", instrument.camera.name, instrument.parts.hairnet.name)
         loop(instrument, hand)
         notify("STOPPING=1")
         kept = instrument.parts.store.captures()[before:]
-    return sum(each.capture.reading is not None and not each.set_aside for each in kept)
+    readings = sum(each.capture.reading is not None and not each.set_aside for each in kept)
+    return Ended(readings, consultation.wish)
 
 
 def check(config: Config, stack: ExitStack) -> list[Finding]:

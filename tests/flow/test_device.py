@@ -45,7 +45,7 @@ class Rehearsal:
     to_systemd: list[str]
 
 
-def trichoscope(*arguments: str | Path, **environment: str) -> list[str | Path]:
+def program(*arguments: str | Path) -> list[str | Path]:
     return [sys.executable, "-m", "trichoscope", *arguments]
 
 
@@ -76,7 +76,7 @@ def rehearsal(folder: Path) -> Rehearsal:
         listening = threading.Thread(target=listen)
         listening.start()
         done = subprocess.run(
-            trichoscope("run", "--simulate", "--presses", "3", "--screens", folder / "screens", "--data",
+            program("run", "--simulate", "--presses", "3", "--screens", folder / "screens", "--data",
                         folder / "data", "--config", folder / "small.toml"),
             env=environment(NOTIFY_SOCKET=str(folder / "notify")), capture_output=True, text=True, check=False,
             timeout=300,
@@ -92,7 +92,7 @@ def test_ok__three_presses_at_three_sites_are_kept(rehearsal: Rehearsal) -> None
     assert rehearsal.exit_code == 0, rehearsal.said
     assert "3 readings kept" in rehearsal.said
     listed = subprocess.run(
-        trichoscope("list", "--data", rehearsal.data, "--json"),
+        program("list", "--data", rehearsal.data, "--json"),
         env=environment(), capture_output=True, text=True, check=True,
     )  # fmt: skip
     captures = json.loads(listed.stdout)["captures"]
@@ -105,7 +105,8 @@ def test_ok__three_presses_at_three_sites_are_kept(rehearsal: Rehearsal) -> None
 def test_ok__every_screen_is_a_picture(rehearsal: Rehearsal) -> None:
     kinds = {path.stem.split("-")[1] for path in rehearsal.screens}
     assert kinds >= {
-        "starting", "patients", "typecode", "sites", "ready", "measuring", "result", "history", "service", "selftest"
+        "starting", "patients", "scanning", "typecode", "sites", "ready", "measuring", "result", "history", "service",
+        "selftest", "calibrating",
     }  # fmt: skip
     for path in rehearsal.screens:
         picture = cv2.imread(str(path))
@@ -133,7 +134,7 @@ def test_ok__the_time_line_of_each_press_is_logged_without_the_patient(rehearsal
 def test_ok__status_and_selftest_in_words_and_as_json(rehearsal: Rehearsal, folder: Path) -> None:
     for command in ("status", "selftest"):
         done = subprocess.run(
-            trichoscope(command, "--simulate", "--data", rehearsal.data, "--config", folder / "small.toml", "--json"),
+            program(command, "--simulate", "--data", rehearsal.data, "--config", folder / "small.toml", "--json"),
             env=environment(), capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
@@ -149,7 +150,7 @@ def test_fail__a_press_without_a_reading_is_not_a_success(folder: Path) -> None:
     coarse = folder / "coarse.toml"
     coarse.write_text("[camera.simulated]\nsize_px = [160, 120]\num_per_px = 25.0\n")
     done = subprocess.run(
-        trichoscope("run", "--simulate", "--presses", "1", "--screens", folder / "coarse", "--data",
+        program("run", "--simulate", "--presses", "1", "--screens", folder / "coarse", "--data",
                     folder / "coarse-data", "--config", coarse),
         env=environment(), capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
@@ -162,7 +163,7 @@ def test_fail__a_press_without_a_reading_is_not_a_success(folder: Path) -> None:
 
 
 def test_ok__asked_to_stop_it_stops_and_leaves_no_process_behind(folder: Path) -> None:
-    command = trichoscope("run", "--simulate", "--presses", "1000", "--screens", folder / "long", "--data",
+    command = program("run", "--simulate", "--presses", "1000", "--screens", folder / "long", "--data",
                           folder / "long-data", "--config", folder / "small.toml")  # fmt: skip
     with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -182,9 +183,18 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child in path.read_text().split()]
 
 
+@pytest.mark.parametrize(("wish", "code"), [("restart", 75), ("off", 76), (None, 0)])
+def test_ok__the_exit_code_tells_the_unit_what_was_asked_for(
+    wish: Any, code: int, trichoscope: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "run", lambda config, **_: device.Ended(3, wish))
+    assert trichoscope("run").exit_code == code
+    assert trichoscope("run", "--simulate", "--presses", "3", "--screens", tmp_path).exit_code == 0
+
+
 def test_fail__presses_by_itself_are_for_the_simulated_button_alone(folder: Path) -> None:
     done = subprocess.run(
-        trichoscope("run", "--presses", "3"), env=environment(), capture_output=True, text=True, check=False
+        program("run", "--presses", "3"), env=environment(), capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
 
@@ -197,7 +207,7 @@ def test_fail__records_of_a_newer_program_are_said_and_left_alone(folder: Path) 
     db.execute("PRAGMA user_version = 99")
     db.close()
     done = subprocess.run(
-        trichoscope("run", "--simulate", "--presses", "1", "--screens", folder / "newer-screens", "--data",
+        program("run", "--simulate", "--presses", "1", "--screens", folder / "newer-screens", "--data",
                     folder / "newer", "--config", folder / "small.toml"),
         env=environment(), capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
