@@ -167,8 +167,8 @@ def marks() -> Iterator[Mark]:
 
 def svg() -> Iterator[str]:
     width, height = PAGE_MM
-    size = f'width="{width:g}mm" height="{height:g}mm" viewBox="0 0 {width:g} {height:g}"'
-    yield f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" {size}>'
+    page = f'width="{width:g}mm" height="{height:g}mm" viewBox="0 0 {width:g} {height:g}"'
+    yield f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" {page}>'
     yield f'<rect width="{width:g}" height="{height:g}" fill="#fff"/>'
     for mark in marks():
         match mark:
