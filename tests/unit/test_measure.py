@@ -99,6 +99,12 @@ def test_the_same_frame_twice_is_the_same_reading(scalp: Pixels, reading: Readin
     np.testing.assert_array_equal(widths(again), widths(reading))
 
 
+def test_two_threads_give_the_reading_of_one(scalp: Pixels, reading: Reading) -> None:
+    again = measure(Frame(scalp, UM_PER_PX), Hairnet.load(threads=2))
+    np.testing.assert_array_equal(roots(again), roots(reading))
+    np.testing.assert_array_equal(widths(again), widths(reading))
+
+
 def test_the_threshold_changes_classes_and_nothing_else(scalp: Pixels, hairnet: Hairnet) -> None:
     readings = [measure(Frame(scalp, UM_PER_PX), hairnet, threshold_um) for threshold_um in (30.0, 40.0, 45.0, 60.0)]
     for each in readings:
