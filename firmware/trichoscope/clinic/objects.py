@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
 
+from pydicom import config
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID
 
 from ..records import Kept
 from ..records.outbox import Kind
 from .codes import Code
+
+# Its warnings quote the value, which may be a patient's name, and end up in a log.
+config.settings.reading_validation_mode = config.settings.writing_validation_mode = config.IGNORE
 
 NAMESPACE = uuid.UUID("36730ad2-15db-4e9d-839d-a8ca11a45db9")
 IMPLEMENTATION_UID = UID("2.25.282475909828811692317999308964771288644")

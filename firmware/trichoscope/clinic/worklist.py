@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pydicom import config
 from pydicom.dataset import Dataset
 from pynetdicom import AE
 from pynetdicom.sop_class import ModalityWorklistInformationFind  # type: ignore[attr-defined]
@@ -12,6 +13,9 @@ from ..errors import ClinicNotSet, WorklistUnavailable
 from ..records.outbox import Appointment
 from .certificates import tls_context
 from .settings import ClinicSettings
+
+# Its warnings quote the value, which may be a patient's name, and end up in a log.
+config.settings.reading_validation_mode = config.settings.writing_validation_mode = config.IGNORE
 
 MOST = 500
 """Appointments that are taken: no instrument has so many patients a day."""
