@@ -44,7 +44,9 @@ def find_peaks(heat: Floats, threshold: float) -> tuple[Floats, Floats]:
     a side place the peak between cells.
     """
     highest = cv2.dilate(heat, np.ones((5, 5), np.uint8))
-    ys, xs = np.nonzero((heat >= highest) & (heat >= threshold))
+    ys, xs = np.divmod(np.flatnonzero(heat >= threshold), heat.shape[1])
+    peak = heat[ys, xs] >= highest[ys, xs]
+    ys, xs = ys[peak], xs[peak]
     # int8 maps have ties: of equal cells that see each other the first in reading order is the peak
     beside = (np.abs(xs[:, None] - xs) <= 2) & (np.abs(ys[:, None] - ys) <= 2)
     first = ~np.tril(beside, -1).any(1)
@@ -140,7 +142,7 @@ def _follow(
 ) -> tuple[list[Floats], NDArray[np.bool_]]:
     """Walk all hairs at once from one end to where `ends` peaks: paths in cells, and whether each left the picture."""
     height, width = maps.root.shape
-    stack = np.dstack([maps.centreline, maps.orientation, ends]).astype(np.float32)
+    stack = np.dstack([maps.centreline, maps.orientation, ends])
     sideways = np.linspace(-REACH_CELLS, REACH_CELLS, 9, dtype=np.float32)
     likely = np.exp(-0.5 * (sideways / STRAY_CELLS) ** 2)
     centre = len(sideways) // 2
