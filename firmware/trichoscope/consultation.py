@@ -67,6 +67,8 @@ NOMINAL_UM_PER_PX = 3.2
 """Of the reference build, for the focus aid of an instrument that is not calibrated."""
 TARGETS_WANTED = 3
 PAST_FAULTS = 50
+NEWEST = 200
+"""Captures that the self-test on the screen looks at; `trichoscope selftest` looks at all."""
 
 log = logging.getLogger(__name__)
 
@@ -545,7 +547,12 @@ class Consultation:
     def _begin_self_test(self) -> None:
         parts = self._parts
         self._tests = self_test(
-            hairnet=parts.hairnet, store=parts.store, camera=self._camera, panel=parts.panel, state=self._state
+            hairnet=parts.hairnet,
+            store=parts.store,
+            camera=self._camera,
+            panel=parts.panel,
+            state=self._state,
+            newest=NEWEST,
         )
         self._tested = []
         self._turn_to(self._self_test())

@@ -78,12 +78,22 @@ def state_of(
 
 
 def self_test(
-    *, hairnet: Hairnet, store: Store, camera: Camera, panel: Panel, state: Callable[[], list[Finding]]
+    *,
+    hairnet: Hairnet,
+    store: Store,
+    camera: Camera,
+    panel: Panel,
+    state: Callable[[], list[Finding]],
+    newest: int | None = None,
 ) -> list[tuple[str, Callable[[], list[Finding]]]]:
-    """The checks, each as its name and what does it; an error of the table is a finding too."""
+    """The checks, each as its name and what does it; an error of the table is a finding too.
+
+    Args:
+        newest: how many captures are looked at; all of them may take longer than a watchdog waits.
+    """
     checks: list[tuple[str, Callable[[], list[Finding]]]] = [
         ("Model", lambda: [_model(hairnet)]),
-        ("Records", lambda: [_records(store)]),
+        ("Records", lambda: [_records(store, newest)]),
         ("Camera", lambda: [_camera(camera, panel)]),
         ("Light", lambda: [_light(camera, panel)]),
         ("State", state),
@@ -123,11 +133,12 @@ def drawn_hairs() -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.0), np.uint8), np.stack([roots, tips], 1)
 
 
-def _records(store: Store) -> Finding:
+def _records(store: Store, newest: int | None) -> Finding:
     store.note("self_test", {}, by="firmware")  # writes, and waits for the disk
-    if problems := store.check():
+    if problems := store.check(newest):
         return Finding("Records", " ".join(problems[:3]), "bad", "E405")
-    return Finding("Records", "Whole: photographs, readings, audit")
+    checked = "photographs, readings, audit" if newest is None else f"the audit and the last {newest} captures"
+    return Finding("Records", f"Whole: {checked}")
 
 
 def _camera(camera: Camera, panel: Panel) -> Finding:

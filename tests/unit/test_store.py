@@ -420,6 +420,16 @@ def test_a_capture_that_was_changed_afterwards_is_found(store: Store, tampering:
     assert store.check() == ["Capture 2 was changed."]
 
 
+def test_the_newest_captures_can_be_checked_alone(store: Store) -> None:
+    for _ in range(5):
+        store.save(PHOTOGRAPH, capture())
+    for number in (2, 4):
+        store._db().execute("UPDATE capture SET patient = 'other' WHERE sequence = ?", (number,))
+    assert store.check() == ["Capture 2 was changed.", "Capture 4 was changed."]
+    assert store.check(newest=2) == ["Capture 4 was changed."]
+    assert store.check(newest=1) == []
+
+
 # Setting aside
 
 
