@@ -31,7 +31,7 @@ def scalp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A rendered photograph with its truth beside it."""
     folder = tmp_path_factory.mktemp("scalp")
     with pytest.raises(SystemExit) as left:
-        cli.main(["render", str(folder), "--count", "1", "--size", "800x600", "--scale-um", str(SCALE), "--seed", "3"])
+        cli.main(["render", str(folder), "--count", "1", "--size", "1200x900", "--scale-um", str(SCALE), "--seed", "3"])
     assert not left.value.code
     return folder / "clipped-3-000.jpg"
 
@@ -67,9 +67,9 @@ def readings(visit: Path) -> list[dict[str, Any]]:
 def test_a_reading_has_the_shape_of_the_contract(visit: Path) -> None:
     reading = readings(visit)[0]
     assert reading["image"] == str(visit / "a.jpg")
-    assert reading["size_px"] == [800, 600]
+    assert reading["size_px"] == [1200, 900]
     assert reading["scale_um_per_px"] == SCALE
-    assert reading["area_mm2"] == pytest.approx(800 * 600 * SCALE**2 * 1e-6, rel=1e-3)
+    assert reading["area_mm2"] == pytest.approx(1200 * 900 * SCALE**2 * 1e-6, rel=1e-3)
     assert reading["threshold_um"] == 40
     assert set(reading["counts"]) == set(reading["density_per_cm2"]) == {"total", "terminal", "vellus"}
     assert set(reading["density_per_cm2"]["total"]) == {"value", "low", "high"}
