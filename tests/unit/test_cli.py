@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import resource
 import shutil
 import threading
 from collections.abc import Callable
@@ -204,18 +205,20 @@ def test_a_folder_without_photographs_is_refused(trichoscope: Run, tmp_path: Pat
     assert (outcome.exit_code, outcome.stderr[:4]) == (12, "E207")
 
 
-def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fill(path: Path, data: bytes) -> None:
-        with path.open("wb") as file:
-            file.write(data[:3])
-        raise OSError(28, "No space left on device")
-
+def test_a_write_that_fails_half_way_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    """The system's own limit on the size of a file stands in for a full disk; without it the file is replaced."""
     (tmp_path / "out.json").write_text("old")
-    monkeypatch.setattr(Path, "write_bytes", fill)
-    with pytest.raises(OutputNotWritable, match="No space left"):
-        outputs.write(tmp_path / "out.json", b"new and longer")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3, limits[1]))
+    try:
+        with pytest.raises(OutputNotWritable, match="File too large"):
+            outputs.write(tmp_path / "out.json", b"new and longer")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
     assert (tmp_path / "out.json").read_text() == "old"
+    outputs.write(tmp_path / "out.json", b"new and longer")
+    assert (tmp_path / "out.json").read_text() == "new and longer"
 
 
 def test_the_next_photograph_is_decoded_while_one_is_measured(
