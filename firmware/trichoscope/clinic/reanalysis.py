@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import cv2
+
 from ..errors import (
     MeasurementFailed,
     ModelChanged,
@@ -140,6 +142,7 @@ _mine = threading.local()
 def _hairnet(way: Way) -> Hairnet:
     known: tuple[Way, Hairnet] | None = getattr(_mine, "hairnet", None)
     if known is None or known[0] != way:
+        cv2.setNumThreads(way.threads)
         hairnet = Hairnet.load(way.model, way.threads)
         if hairnet.sha256 != way.model_sha256:
             raise ModelChanged(f"This process has {hairnet.sha256[:12]}, the run {way.model_sha256[:12]}.")
