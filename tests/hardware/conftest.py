@@ -37,3 +37,10 @@ def machine() -> None:
         pytest.skip(f"takes minutes; {LONG}=1 runs it, as scripts/test does")
     if os.geteuid() != 0 or shutil.which("apt-get") is None or platform.machine() != "x86_64":
         pytest.skip("scripts/emulated-machine needs root on a Debian of 64-bit PCs")
+
+
+@pytest.fixture(scope="session")
+def arm64(debian_root: None) -> None:
+    """Where an hour is to spare for an emulated processor."""
+    if os.environ[LONG] != "all":
+        pytest.skip(f"takes up to an hour; {LONG}=all runs it")

@@ -44,7 +44,7 @@ def test_the_units_do_what_they_say(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False, timeout=1500,
     )  # fmt: skip
     assert installed.returncode == 0, installed.stdout + installed.stderr
-    machine = [ROOT / "scripts/emulated-machine", "--root", root, "--systemd", "--out", out]
+    machine: list[str | Path] = [ROOT / "scripts/emulated-machine", "--root", root, "--systemd", "--out", out]
     ran = subprocess.run(
         [*machine, "python3", "/out/under_systemd.py"],
         capture_output=True, text=True, check=False, timeout=3000, errors="replace",
