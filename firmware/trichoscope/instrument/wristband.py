@@ -10,12 +10,14 @@ CODE_MAX = 64
 """DICOM's LO, which holds a patient's ID, has at most 64 characters."""
 WIFI = "WIFI:"
 """How the code of a Wi-Fi begins: it holds a password, and must never become a patient's code."""
-_FORMATS = (
-    zxingcpp.BarcodeFormat.Code128,
-    zxingcpp.BarcodeFormat.QRCode,
-    zxingcpp.BarcodeFormat.DataMatrix,
-    zxingcpp.BarcodeFormat.Aztec,
-    zxingcpp.BarcodeFormat.PDF417,
+_FORMATS = zxingcpp.BarcodeFormats(
+    [
+        zxingcpp.BarcodeFormat.Code128,
+        zxingcpp.BarcodeFormat.QRCode,
+        zxingcpp.BarcodeFormat.DataMatrix,
+        zxingcpp.BarcodeFormat.Aztec,
+        zxingcpp.BarcodeFormat.PDF417,
+    ]
 )
 """What wristbands carry and what proves itself by a checksum: a code that is misread would be another patient."""
 
