@@ -63,6 +63,8 @@ WIFI_FILE = "wifi.code"
 """In the folder of the records: the code of a Wi-Fi that was held before the camera."""
 FOUND_S = 1.0
 """How long a code that was read is shown before the flow goes on."""
+IDLE_S = 300.0
+"""After so long without a touch the live view is left, and with it the light: it warms what it lies on."""
 NOMINAL_UM_PER_PX = 3.2
 """Of the reference build, for the focus aid of an instrument that is not calibrated."""
 TARGETS_WANTED = 3
@@ -170,6 +172,7 @@ class Consultation:
         self._found_at_s = 0.0
         self._health, self._unsent = parts.health.read(), 0
         self._health_at_s, self._unsent_at_s = parts.now_s(), -UNSENT_S
+        self._asked_at_s = parts.now_s()
         self._work = ThreadPoolExecutor(max_workers=1)
         self._page: Page = self._patients()
         self._shown: Page | None = None
@@ -199,6 +202,7 @@ class Consultation:
         try:
             self._look_around()
             for event in asked:
+                self._asked_at_s = self._parts.now_s()
                 self._do(event)
             self._go_on()
         except TrichoscopeError as error:
@@ -318,9 +322,7 @@ class Consultation:
 
     def _turn_to(self, page: Page) -> None:
         """Show a page, with the light on where there is a live picture to see."""
-        live = isinstance(page, pages.Ready | pages.Scanning | pages.Measuring) or (
-            isinstance(page, pages.Calibrating) and page.step in ("target", "grey")
-        )
+        live = _is_live(page)
         self._parts.panel.light(self._light if live else "off")
         self._parts.panel.status("fault" if isinstance(page, pages.Fault) else "ready" if live else "off")
         self._page = page
@@ -371,6 +373,8 @@ class Consultation:
                 log.warning("throttling bits: %#x", self._health.throttling or 0)
         if self._parts.outbox is not None and now_s >= self._unsent_at_s + UNSENT_S:
             self._unsent, self._unsent_at_s = self._parts.outbox.unsent(), now_s
+        if _is_live(self._page) and now_s >= self._asked_at_s + IDLE_S:
+            self._turn_to(self._sites() if self._visit is not None else self._patients())
 
     def _notice(self, health: HealthReading, clock_trusted: bool) -> str | None:
         """The most urgent of what is not as it should be."""
@@ -654,6 +658,12 @@ class Consultation:
             self._camera = self._parts.camera_for(found)
             self._camera.open()
         self._turn_to(self._service())
+
+
+def _is_live(page: Page) -> bool:
+    return isinstance(page, pages.Ready | pages.Scanning) or (
+        isinstance(page, pages.Calibrating) and page.step in ("target", "grey")
+    )
 
 
 def read_calibration(path: Path) -> Calibration | None:

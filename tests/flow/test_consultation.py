@@ -104,6 +104,18 @@ def test_ok__the_light_burns_where_there_is_something_to_see(ready: Make) -> Non
     assert kept.capture.light == "polarised"
 
 
+def test_ok__the_light_goes_out_when_nobody_touches_anything(ready: Make) -> None:
+    instrument = ready()
+    instrument.now_s[0] += 299
+    assert isinstance(instrument.turn(), pages.Ready)
+    instrument.turn(events.ChooseLight("white"))
+    instrument.now_s[0] += 299
+    assert isinstance(instrument.turn(), pages.Ready)
+    instrument.now_s[0] += 2
+    assert isinstance(instrument.turn(), pages.Sites)
+    assert instrument.panel.burning == "off"
+
+
 def test_ok__back_leads_to_where_one_came_from(ready: Make) -> None:
     instrument = ready()
     for there, back in (
