@@ -24,7 +24,7 @@ STEPS = [
     "the instrument is ready",
     "it has its own user, no capability, and a filter before the kernel",
     "it has no network",
-    "its light says ready",
+    "a scope is plugged in, and its light says ready",
     "records and devices belong to whom they should",
     "one that hangs is started again by the watchdog",
     "nothing is sent where no clinic was enrolled",
@@ -37,7 +37,8 @@ STEPS = [
 def test_the_units_do_what_they_say(tmp_path: Path) -> None:
     root, out = tmp_path / "root", tmp_path / "out"
     out.mkdir()
-    shutil.copy(PARTS / "under_systemd.py", out)
+    for part in ("under_systemd.py", "scope.py"):
+        shutil.copy(PARTS / part, out)
     installed = subprocess.run(
         [ROOT / "scripts/debian-root", "--keep", root, "sh", "-c",
          f"/src/scripts/install && cat >/etc/trichoscope/trichoscope.toml <<'TOML'\n{SETTINGS}TOML"],

@@ -2,7 +2,8 @@
 
     python3 /out/under_systemd.py
 
-Needs nothing but Python. Says `step: …` for what was found to be so, and ends at the first thing that is not.
+Needs nothing but Python and scope.py beside it. Says `step: …` for what was found to be so, and ends at the first thing
+that is not.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import subprocess
 import time
 from pathlib import Path
 
+import scope  # type: ignore[import-not-found]  # beside this file, in the machine
+
 SERVICE = "trichoscope.service"
-PATIENCE_S = 120.0
+PATIENCE_S, STEADY_S = 120.0, 2.0
 STATUS_LIGHT = next(Path("/sys/devices/platform/gpio-sim.0").glob("gpiochip*/sim_gpio27")) / "value"
 
 
@@ -53,8 +56,14 @@ def main() -> None:
     step("it has its own user, no capability, and a filter before the kernel")
     assert os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/1/ns/net")
     step("it has no network")
-    assert STATUS_LIGHT.read_text().strip() == "1"
-    step("its light says ready")
+    scope.plug(scope.VIVID)
+    since = give_up = time.monotonic()
+    while time.monotonic() - since < STEADY_S:
+        assert time.monotonic() < give_up + PATIENCE_S, "the light is not steady: a fault"
+        if STATUS_LIGHT.read_text().strip() != "1":
+            since = time.monotonic()
+        time.sleep(0.02)
+    step("a scope is plugged in, and its light says ready")
     database = Path("/var/lib/trichoscope/records.db")
     assert (database.owner(), database.group(), database.stat().st_mode & 0o777) == (
         "trichoscope",
