@@ -20,7 +20,7 @@ separated androgenetic alopecia best in 240 men (area under the curve 0.884). Fi
 the clinic's vellus threshold was changed."""
 COUNT_ERROR = 0.14
 """Relative standard deviation of the detector's own count in one frame: its count was 14 % low on rendered clipped
-scalps and 13 % high on real ones (models/results.md). Set it anew whenever the model changes."""
+scalps and 12 % high on real ones (models/results.md). Set it anew whenever the model changes."""
 FEW_HAIRS = 5
 """Below this, mean and spread of widths and all shares say more about chance than about the scalp."""
 
