@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -192,27 +193,23 @@ def test_ok__the_exit_code_tells_the_unit_what_was_asked_for(
     assert trichoscope("run", "--simulate", "--presses", "3", "--screens", tmp_path).exit_code == 0
 
 
-def test_fail__presses_by_itself_are_for_the_simulated_button_alone(folder: Path) -> None:
-    done = subprocess.run(
-        program("run", "--presses", "3"), env=environment(), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
+def test_fail__presses_by_itself_are_for_the_simulated_button_alone(trichoscope: Run) -> None:
+    outcome = trichoscope("run", "--presses", "3")
+    assert outcome.exit_code == 2
+    assert "--simulate" in outcome.stderr
 
 
-def test_fail__records_of_a_newer_program_are_said_and_left_alone(folder: Path) -> None:
-    import sqlite3  # noqa: PLC0415
-
+def test_fail__records_of_a_newer_program_are_said_and_left_alone(folder: Path, trichoscope: Run) -> None:
     Store(folder / "newer", SetClock(), create=True).close()
     db = sqlite3.connect(folder / "newer/records.db")
     db.execute("PRAGMA user_version = 99")
     db.close()
-    done = subprocess.run(
-        program("run", "--simulate", "--presses", "1", "--screens", folder / "newer-screens", "--data",
-                    folder / "newer", "--config", folder / "small.toml"),
-        env=environment(), capture_output=True, text=True, check=False, timeout=120,
+    outcome = trichoscope(
+        "run", "--simulate", "--presses", "1", "--screens", folder / "newer-screens", "--data", folder / "newer",
+        "--config", folder / "small.toml",
     )  # fmt: skip
-    assert done.returncode == 14
-    assert "E406" in done.stderr
+    assert outcome.exit_code == 14
+    assert "E406" in outcome.stderr
 
 
 # In this process
