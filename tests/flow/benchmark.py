@@ -30,7 +30,7 @@ from rich.progress import track
 from rich.table import Table
 
 from tests.faults.pressed import prepared
-from tests.flow.parts import KnownNetwork
+from tests.flow.parts import KnownNetwork, SetClock
 from trichoscope.config import Config, load
 from trichoscope.device import Instrument, assemble, loop
 from trichoscope.instrument.camera import SimulatedProcess
@@ -69,7 +69,8 @@ def running(folder: Path, hairnet: Hairnet | None = None, played: Path | None = 
     """An instrument in its live view, over its drawn scalp or a folder of photographs."""
     with ExitStack() as stack:
         screen = stack.enter_context(Screen("dummy"))
-        instrument = assemble(config(folder, played), screen, stack, hairnet=hairnet)
+        clock = SetClock() if played is not None else None  # the prepared calibration has its own date
+        instrument = assemble(config(folder, played), screen, stack, clock, hairnet)
         turn(instrument, events.Typed("SIM-0001"))
         turn(instrument, events.ChooseSite("vertex"))
         moment = threading.Event()
