@@ -87,8 +87,8 @@ def head_bosses(d: Dimensions) -> list[tuple[float, float]]:
 
 
 def printed(d: Dimensions) -> list[Part]:
-    """Posts and bosses inside the head, as the boxes around them."""
-    head, wall = d["head"], d["print"]["wall"]
+    """Posts and bosses inside the head, as the boxes around them, and the rings that the holder is made of."""
+    head, holder, wall = d["head"], d["holder"], d["print"]["wall"]
     front = head["front"] + wall
     found = []
     for name, axes, diameter, back in (
@@ -97,6 +97,15 @@ def printed(d: Dimensions) -> list[Part]:
     ):
         r = diameter / 2
         found += [Part(name, "printed", (x - r, y - r, front), (x + r, y + r, back)) for x, y in axes]
+    outer, inner, end = holder["sleeve"]
+    for diameter, hole, low, high in (
+        (holder["outer"], holder["rim_inner"], holder["rim_from"], holder["web_from"]),
+        (holder["outer"], holder["aperture"], holder["web_from"], holder["film_from"]),
+        (holder["outer"], holder["film_diameter"], holder["film_from"], holder["back"]),
+        (outer, inner, holder["back"], end),
+    ):
+        r = diameter / 2
+        found.append(Part("holder", "nose", (-r, -r, low), (r, r, high), hole))
     return found
 
 
@@ -121,20 +130,25 @@ def outer_half(d: Dimensions) -> float:
 
 
 def nose_radius(d: Dimensions, z: float) -> float:
-    """Inside the nose."""
+    """Inside the nose; behind its end, inside its spigot."""
     nose = d["nose"]
     if z < nose["plate_depth"]:
         return float(nose["plate_diameter"] / 2)
-    window, ring = nose["window_diameter"] / 2, nose["ring_diameter"] / 2
-    share = min((z - nose["plate_depth"]) / (nose["ring_from"] - nose["plate_depth"]), 1.0)
-    return float(window + share * (ring - window))
+    if z >= nose["length"]:
+        return float(d["tube"]["inner"] / 2 - d["print"]["play"] - nose["spigot_wall"])
+    if z >= nose["seat_from"]:
+        return float(nose["seat_diameter"] / 2)
+    window, ledge = nose["window_diameter"] / 2, nose["ledge_diameter"] / 2
+    share = min((z - nose["plate_depth"]) / (nose["cone_to"] - nose["plate_depth"]), 1.0)
+    return float(window + share * (ledge - window))
 
 
 def nose_outer_radius(d: Dimensions, z: float) -> float:
-    """Outside, in the middle of a side of the tube, where the wall is thinnest."""
-    nose = d["nose"]
+    """Outside, in the middle of a side of the tube, where the wall is thinnest: a cone within the tube's square."""
+    nose, tube = d["nose"], d["tube"]
     front = nose["front_diameter"] / 2
-    return float(front + z / nose["length"] * (outer_half(d) - front))
+    corner = (tube["inner"] / 2 - tube["corner"]) * math.sqrt(2) + tube["corner"] + d["print"]["wall"]
+    return float(min(front + z / nose["length"] * (corner - front), outer_half(d)))
 
 
 def room_left(d: Dimensions, part: Part) -> float:
@@ -167,6 +181,8 @@ def light_passes(d: Dimensions, optics: Optics, f_number: float) -> float:
     film = next(part for part in parts(d) if part.name == "film before the lens")
     glue = 1.0  # round the edge of the film
     spans += [(film.low[2], film.high[2], film.diameter / 2 - glue)]
+    holder = d["holder"]
+    spans += [(holder["web_from"], holder["film_from"], holder["aperture"] / 2)]
     spans += [(d["nose"]["plate_depth"], d["nose"]["plate_depth"], d["nose"]["window_diameter"] / 2)]
 
     def ray(z: float) -> float:
@@ -184,18 +200,22 @@ def carriage_z(d: Dimensions) -> tuple[float, float]:
 
 
 def spigot_room(d: Dimensions) -> float:
-    """Between the lens and the nose's spigot, with the pads for its screws in two corners."""
+    """Between the lens and what it passes: the nose's spigot with the pads for its screws, and the tube's ledge."""
     tube, nose, play = d["tube"], d["nose"], d["print"]["play"]
     lens = next(part for part in parts(d) if part.name == "lens")
     half = tube["inner"] / 2
+    ledge = tube["ledge"][2] / 2
     corner = (half - tube["corner"]) * math.sqrt(2) + tube["corner"]  # from the axis, along a diagonal
     side = half - play - nose["spigot_wall"]
-    return float(min(side, corner - play - nose["screw_pad"]) - lens.diameter / 2)
+    return float(min(side, ledge, corner - play - nose["screw_pad"]) - lens.diameter / 2)
 
 
 def walls(d: Dimensions) -> dict[str, float]:
     """Every wall that is not simply print.wall."""
     nose, tube, head, carriage, rim = d["nose"], d["tube"], d["head"], d["carriage"], d["print"]
+    holder = d["holder"]
+    x, y, _ = d["cap"]["screws"]
+    bored_cap = carriage["post_pilot"] / 2
     steps = [z / 2 for z in range(round(2 * nose["length"]) + 1)]
     steps = [z for z in steps if z > nose["plate_depth"]]
     bored = rim["insert_hole"] / 2
@@ -205,6 +225,15 @@ def walls(d: Dimensions) -> dict[str, float]:
         "nose, cone": min(nose_outer_radius(d, z) - nose_radius(d, z) for z in steps),
         "nose, spigot": nose["spigot_wall"],
         "saddle, under an insert": tube["saddle"][1] + rim["wall"] - rim["insert_depth"],
+        "saddle, around the cap's screws": min(
+            tube["saddle"][0] / 2 - x, x - tube["ribbon"][0] / 2, head["bottom"] - y, y - tube["inner"] / 2
+        )
+        - bored_cap,
+        "carriage, above and below an insert": (carriage["thickness"] - rim["insert_hole"]) / 2,
+        "carriage, behind an insert": (tube["inner"] / 2 - rim["play"] - rim["insert_depth"]) - carriage["opening"] / 2,
+        "holder, web": holder["film_from"] - holder["web_from"],
+        "holder, rim": (holder["outer"] - holder["rim_inner"]) / 2,
+        "holder, sleeve": (holder["sleeve"][0] - holder["sleeve"][1]) / 2,
         "head, post around its insert": head["post_diameter"] / 2 - bored,
         "head, boss around its insert": head["boss_diameter"] / 2 - bored,
         "carriage, ring": (tube["inner"] - 2 * rim["play"] - carriage["opening"]) / 2,
@@ -222,7 +251,7 @@ def problems(d: Dimensions, optics: Optics, f_number: float) -> Iterator[str]:
     if carriage_z(d)[1] + d["tube"]["slide"][1] > d["tube"]["back"] - d["cap"]["spigot"]:
         yield "the carriage strikes the cap"
     if spigot_room(d) < d["clearance"]["parts"]:
-        yield f"the nose's spigot has {spigot_room(d):.2f} mm to the lens"
+        yield f"the lens has {spigot_room(d):.2f} mm to what it passes"
     passes = light_passes(d, optics, f_number)
     if passes < 0:
         yield f"light from the corner of the field strikes something, {-passes:.2f} mm"
@@ -245,7 +274,8 @@ def _too_near(d: Dimensions, placed: list[Part]) -> Iterator[str]:
     touching = {frozenset(pair) for pair in d["touching"]["pairs"]}
     bosses = [part for part in printed(d) if part.name == "boss"]
     posts = [part for part in printed(d) if part.name == "post"]
-    for a, b in combinations([*placed, *bosses], 2):
+    holder = [part for part in printed(d) if part.name == "holder"]
+    for a, b in combinations([*placed, *bosses, *holder], 2):
         needed = 0.0 if frozenset((a.name, b.name)) in touching else d["clearance"]["parts"]
         if a.name != b.name and (apart := gap(a, b)) < needed - _ROUNDING:
             yield f"{a.name} and {b.name}: {apart:.2f} mm"

@@ -47,8 +47,10 @@ def test_everything_fits_wherever_the_camera_stands() -> None:
         (with_part("power button", at=[37.0, 93.0, 93.0]), "power button and boss"),
         (with_part("ring board", ring=[42.0, 10.0]), "light from the corner"),
         (changed("tube", slide=[-1.0, 12.0]), "the carriage strikes the cap"),
-        (changed("nose", screw_pad=10.0), "spigot has"),
-        (changed("nose", front_diameter=36.0), "nose, cone: a wall of"),
+        (changed("holder", sleeve=[38.0, 34.2, 45.8]), "lens and holder"),
+        (changed("tube", ledge=[46.2, 49.2, 34.2]), "to what it passes"),
+        (changed("nose", screw_pad=10.0), "to what it passes"),
+        (changed("nose", front_diameter=33.0), "around the plate: a wall of"),
         (changed("head", post_diameter=5.0), "post around its insert: a wall of"),
     ],
 )
