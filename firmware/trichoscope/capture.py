@@ -148,17 +148,15 @@ def capture(
 
 
 def reduced(pixels: Picture) -> Picture:
-    """A photograph about as large as the screen shows it; a smaller one as it is.
+    """A photograph halved until it is less than twice as wide as the screen; an odd last row or column is cut off.
 
-    By a whole number, what is left over at the right and below cut off: three times as fast as to a given size.
+    OpenCV averages 2 × 2 pixels three times as fast as any other number of them.
     """
-    height, width = pixels.shape[:2]
-    factor = max(1, round(width / SHOWN_PX))
-    if factor == 1:
-        return pixels
-    size = (width // factor, height // factor)
-    whole = pixels[: size[1] * factor, : size[0] * factor]
-    return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.uint8)
+    while pixels.shape[1] >= 2 * SHOWN_PX:
+        height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
+        whole = pixels[: 2 * height, : 2 * width]
+        pixels = np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return pixels
 
 
 def calibration_id(calibration: Calibration) -> str:
