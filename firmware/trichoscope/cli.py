@@ -36,7 +36,7 @@ from .errors import (
     ThresholdOutOfRange,
     TrichoscopeError,
 )
-from .outputs import check_folder, check_writable, write
+from .outputs import check_folder, check_writable, print_json, write
 
 if TYPE_CHECKING:
     from .frame import Frame
@@ -264,7 +264,7 @@ def calibrate_(
     calibration = calibrate([read_pixels(path) for path in photographs], target, pitch_um, now, grey)  # type: ignore[arg-type]
     write(out, to_toml(calibration).encode())
     if as_json:
-        print(json.dumps(as_contract(calibration), allow_nan=False))
+        print_json(as_contract(calibration))
         return
     output.print(
         f"{calibration.um_per_px:.4f} ± {calibration.uncertainty_um_per_px:.4f} µm per pixel (95 %), "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import shutil
 import subprocess
@@ -21,9 +20,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, t
 from rich.table import Table
 from rich.text import Text
 
+from .cli_options import AsJson, ConfigFile, Data
 from .clock import Instant, SystemClock
-from .errors import ClinicNotSet, SchedulerUnavailable, SyncRunning, TrichoscopeError, WifiCodeInvalid
-from .outputs import write
+from .errors import CLINIC_FAMILY, ClinicNotSet, SchedulerUnavailable, SyncRunning, TrichoscopeError, WifiCodeInvalid
+from .outputs import print_json, write
 
 if TYPE_CHECKING:
     from .clinic.reanalysis import Picture, Results, Row, Way
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from .records.outbox import Outbox
 
 LOCK = "sync.lock"
-CLINIC_FAMILY = 5
 THRESHOLD_UM = 40.0
 """As `analyze` has it."""
 LEAST_BATTERY_PERCENT = 40
@@ -45,12 +44,6 @@ log = logging.getLogger(__name__)
 output = Console()
 diagnostics = Console(stderr=True)
 app = typer.Typer()
-
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE.toml", help="The configuration; else the installed one.")
-]
-Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="The folder of the records.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For a program: JSON on the standard output.")]
 
 
 @app.command(epilog="Example: trichoscope sync --data visits --dry-run")
@@ -113,7 +106,7 @@ def worklist(
     if as_json:
         appointments = [vars(each) for each in found.appointments] if found else []
         fetched_at = found.fetched_at.isoformat() if found else None
-        _print_json({"format": 1, "fetched_at": fetched_at, "appointments": appointments})
+        print_json({"format": 1, "fetched_at": fetched_at, "appointments": appointments})
         return
     table = Table("Starts", "Patient", "Name", "Accession number", "What")
     for each in found.appointments if found else ():
@@ -402,7 +395,7 @@ def _show_plan(outbox: Outbox, as_json: bool) -> None:
         "bytes_built": sum(entry.size for entry in entries),
     }
     if as_json:
-        _print_json({"format": 1, **document})
+        print_json({"format": 1, **document})
         return
     output.print(
         "{to_build} objects to build, {to_send} to send, {to_verify} sent and to verify, {in_conflict} in conflict. "
@@ -428,7 +421,7 @@ def _show_summary(summary: Summary, unsent: int, seconds: float, nightly: bool, 
             "waited_s": round(summary.waited_s, 2),
             "problems": [{"code": problem.code, "message": problem.message} for problem in summary.problems],
         }  # fmt: skip
-        _print_json({"format": 1, **document})
+        print_json({"format": 1, **document})
         return
     output.print(
         f"{summary.received} objects ({summary.received_bytes / 1e6:.1f} MB) are at the clinic and verified, "
@@ -447,7 +440,3 @@ def _when(starts_at: str) -> str:
     if len(starts_at) < 12:
         return starts_at
     return f"{starts_at[:4]}-{starts_at[4:6]}-{starts_at[6:8]} {starts_at[8:10]}:{starts_at[10:12]}"
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    typer.echo(json.dumps(document, allow_nan=False, ensure_ascii=False))

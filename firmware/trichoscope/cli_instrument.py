@@ -14,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from . import __version__
+from .cli_options import AsJson, ConfigFile, Data
 from .errors import InstrumentNotInstalled, ReadingsMissing
-from .outputs import check_folder
+from .outputs import check_folder, print_json
 
 if TYPE_CHECKING:
     from .config import Config
@@ -24,13 +25,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 output = Console()
 
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE.toml", help="Your settings; else those in /etc/trichoscope."),
-]
 Simulate = Annotated[bool, typer.Option("--simulate", help="A drawn scalp, button and light instead of real ones.")]
-Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="The folder of the records.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For a program: JSON on the standard output.")]
 
 SIMULATED_RECORDS = Path("simulated-records")
 SCREENS = Path("simulated-screens")
@@ -107,7 +102,7 @@ def config_(config_path: ConfigFile = None, as_json: AsJson = False) -> None:
     config = _config(config_path, simulate=False, data=None, changes={})
     document = config.model_dump(mode="json")
     if as_json:
-        typer.echo(json.dumps({"format": 1, "config": document}, ensure_ascii=False))
+        print_json({"format": 1, "config": document})
         return
     for name, value in _flat(document):
         output.print(Text(f"{name} = {json.dumps(value, ensure_ascii=False)}"))
@@ -142,7 +137,7 @@ def _config(path: Path | None, simulate: bool, data: Path | None, changes: dict[
 def _show(findings: list[Finding], as_json: bool) -> None:
     if as_json:
         document = [{"name": f.name, "state": f.state, "words": f.words, "code": f.code} for f in findings]
-        typer.echo(json.dumps({"format": 1, "firmware": __version__, "findings": document}, ensure_ascii=False))
+        print_json({"format": 1, "firmware": __version__, "findings": document})
     else:
         table = Table("Checked", "State", "Found")
         for finding in findings:

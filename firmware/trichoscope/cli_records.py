@@ -16,9 +16,10 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
+from .cli_options import AsJson
 from .clock import SystemClock
 from .errors import CaptureUnknown
-from .outputs import check_folder, write
+from .outputs import check_folder, print_json, write
 from .records import FIGURES, Kept, Store, figures
 
 app = typer.Typer()
@@ -26,7 +27,6 @@ output = Console()
 diagnostics = Console(stderr=True)
 
 Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="The folder of the records.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For a program: JSON on the standard output.")]
 
 
 @app.command(name="list", epilog="Example: trichoscope list --data visits --json")
@@ -35,7 +35,7 @@ def list_(data: Data, as_json: AsJson = False) -> None:
     with _open(data) as store:
         captures = store.captures()
     if as_json:
-        _print_json({"format": 1, "captures": [_document(kept) for kept in captures]})
+        print_json({"format": 1, "captures": [_document(kept) for kept in captures]})
         return
     table = Table("No.", "Taken", "Patient", "Site", "Density /cm² (95 %)", "Hairs", "Remark")
     for kept in captures:
@@ -63,7 +63,7 @@ def show(
     with _open(data) as store:
         kept = store.capture(number)
     if as_json:
-        _print_json({"format": 1, "captures": [_document(kept)]})
+        print_json({"format": 1, "captures": [_document(kept)]})
         return
     capture = kept.capture
     table = Table(show_header=False, box=None)
@@ -117,7 +117,7 @@ def export(
     write(directory / "captures.csv", _as_csv(documents).encode())
     write(directory / "captures.json", json.dumps({"format": 1, "captures": documents}, allow_nan=False).encode())
     if as_json:
-        _print_json({"format": 1, "directory": str(directory), "captures": chosen, "files": files})
+        print_json({"format": 1, "directory": str(directory), "captures": chosen, "files": files})
     else:
         output.print(Text(f"{len(chosen)} captures, {len(files)} files in {directory}."))
 
@@ -139,7 +139,7 @@ def erase(
             typer.confirm(f"Erase {count} captures of {patient} for ever?", abort=True, err=True)
         erasure = store.erase(patient, by=_person())
     if as_json:
-        _print_json({"format": 1, "erased": erasure.captures, "proved": True})
+        print_json({"format": 1, "erased": erasure.captures, "proved": True})
     elif erasure.captures:
         output.print(f"{len(erasure.captures)} captures erased; nothing of them is left in the files of the records.")
     if not erasure.captures:  # searched all the same: an erasure that was interrupted is finished by the next
@@ -227,7 +227,3 @@ def _when(kept: Kept) -> str:
 
 def _shown(value: float | None) -> str:
     return "–" if value is None else f"{value:g}"
-
-
-def _print_json(document: Mapping[str, Any]) -> None:
-    typer.echo(json.dumps(document, allow_nan=False, ensure_ascii=False))

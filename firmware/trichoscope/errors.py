@@ -12,6 +12,9 @@ from typing import Literal
 
 Action = Literal["retry", "reopen", "restart", "service"]
 
+CLINIC_FAMILY = 5
+"""Errors of the way to the clinic: they cost nothing that is kept here."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

@@ -1,10 +1,13 @@
-"""Files that a person asked for: found out early whether they can be written, and written whole or not at all."""
+"""What a person or a program asked for: JSON, and files, which are written whole or not at all."""
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from .errors import OutputNotWritable
 
@@ -42,3 +45,8 @@ def write(path: Path, data: bytes, mode: int = 0o666) -> None:
         raise OutputNotWritable(f"{path}: {error.strerror}.") from error
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """What a command says to a program: one line on the standard output."""
+    print(json.dumps(document, allow_nan=False, ensure_ascii=False))

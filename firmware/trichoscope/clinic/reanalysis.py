@@ -21,6 +21,7 @@ from typing import Any
 import cv2
 
 from ..errors import (
+    CLINIC_FAMILY,
     MeasurementFailed,
     ModelChanged,
     OutputNotWritable,
@@ -40,7 +41,6 @@ from .settings import ClinicSettings
 FORMAT = 1
 PAGE = 500
 """Answers that are asked for at once: a hundred thousand in one would be 100 MB."""
-CLINIC_FAMILY = 5
 _STUDY, _SERIES, _INSTANCE, _SPACING = "0020000D", "0020000E", "00080018", "00280030"
 
 log = logging.getLogger(__name__)

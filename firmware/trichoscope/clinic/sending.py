@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ..clock import Clock
 from ..errors import (
+    CLINIC_FAMILY,
     CaptureUnknown,
     ConnectionCut,
     ObjectConflict,
@@ -33,8 +34,6 @@ _PASSING = (ServerUnreachable, ConnectionCut, ServerFailed, ObjectNotFound)
 """What may be over in a moment."""
 _OF_ONE_OBJECT = (ObjectRefused, ObjectConflict, RecordsDamaged)
 """What does not concern the next object. Anything else ends the run: it would meet every object."""
-
-CLINIC_FAMILY = 5
 
 Progress = Callable[[int, int], None]
 """Told how many objects are done, and of how many."""

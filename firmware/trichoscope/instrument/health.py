@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,10 +73,9 @@ class Health:
 
     def _free_bytes(self) -> int:
         try:
-            disk = os.statvfs(self._folder)
+            return shutil.disk_usage(self._folder).free
         except OSError:  # a disk that is gone has no room
             return 0
-        return disk.f_bavail * disk.f_frsize
 
     def throttling(self) -> int | None:
         """The firmware's bits alone, as each capture keeps them."""

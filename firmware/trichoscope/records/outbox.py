@@ -139,7 +139,7 @@ class Outbox:
         entry = Entry(uid, kept.sequence, kind, revision, study_uid, series_uid, sha256, len(data), "waiting", None)
         if not path.exists():
             with self._store.reading():
-                _write(path, data)
+                photographs.write(path, data)
         try:
             with self._store.writing() as db:
                 marks = ", ".join("?" * len(astuple(entry)))
@@ -289,14 +289,3 @@ class Outbox:
 
 
 _APPOINTMENT = ", ".join(field.name for field in fields(Appointment))
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Whole or absent, and lasting once this has returned."""
-    unfinished = path.with_suffix(photographs.UNFINISHED)
-    with unfinished.open("wb") as file:
-        file.write(data)
-        file.flush()
-        photographs.sync_file(file.fileno())
-    unfinished.rename(path)
-    photographs.sync_folder(path.parent)

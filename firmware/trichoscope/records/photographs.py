@@ -74,6 +74,17 @@ def keep(folder: Path, incoming: Incoming) -> None:
     sync_folder(folder)
 
 
+def write(path: Path, data: bytes) -> None:
+    """A file that is whole or absent, and lasts once this has returned. Raises OSError."""
+    unfinished = path.with_suffix(UNFINISHED)
+    with unfinished.open("wb") as file:
+        file.write(data)
+        file.flush()
+        sync_file(file.fileno())
+    unfinished.rename(path)
+    sync_folder(path.parent)
+
+
 def remove(folder: Path, names: Iterable[str]) -> None:
     """Remove files for good. Those already gone are no error."""
     for name in names:

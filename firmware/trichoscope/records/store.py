@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -173,12 +174,8 @@ class Store:
 
     def require_room(self) -> None:
         """Raises StorageLow where no photograph would be taken in: ask before one is taken. Or another of family 4."""
-        try:
+        with _numbering():
             self._require_room(0)
-        except TrichoscopeError:
-            raise
-        except (OSError, sqlite3.Error) as error:
-            raise _numbered(error) from error
 
     def _save(self, incoming: Incoming, capture: Capture) -> Kept:
         with self._transaction() as db:
@@ -209,18 +206,13 @@ class Store:
 
     def set_aside(self, sequence: int, *, by: str) -> None:
         """Mark a capture as retaken; repeating it changes nothing. Raises CaptureUnknown, or another of family 4."""
-        try:
-            with self._transaction() as db:
-                row = db.execute("SELECT set_aside FROM capture WHERE sequence = ?", (sequence,)).fetchone()
-                if row is None:
-                    raise CaptureUnknown(f"There is no capture {sequence}.")
-                if not row[0]:
-                    db.execute("UPDATE capture SET set_aside = 1 WHERE sequence = ?", (sequence,))
-                    self._note(db, "set_aside", {"capture": sequence}, by=by)
-        except TrichoscopeError:
-            raise
-        except (OSError, sqlite3.Error) as error:
-            raise _numbered(error) from error
+        with self.writing() as db:
+            row = db.execute("SELECT set_aside FROM capture WHERE sequence = ?", (sequence,)).fetchone()
+            if row is None:
+                raise CaptureUnknown(f"There is no capture {sequence}.")
+            if not row[0]:
+                db.execute("UPDATE capture SET set_aside = 1 WHERE sequence = ?", (sequence,))
+                self._note(db, "set_aside", {"capture": sequence}, by=by)
 
     def photograph(self, kept: Kept) -> bytes:
         """The photograph's bytes as they were saved.
@@ -250,11 +242,8 @@ class Store:
 
     def note(self, event: str, detail: Mapping[str, Any], *, by: str) -> None:
         """Add a row to the audit trail; it never names a patient. Raises an error of family 4."""
-        try:
-            with self._transaction() as db:
-                self._note(db, event, detail, by=by)
-        except (OSError, sqlite3.Error) as error:
-            raise _numbered(error) from error
+        with self.writing() as db:
+            self._note(db, event, detail, by=by)
 
     def erase(self, patient: str, *, by: str) -> Erasure:
         """Erase a patient's captures and photographs, and prove it.
@@ -335,8 +324,7 @@ class Store:
 
     def free_bytes(self) -> int:
         """Space left on the disk of the records. Raises OSError."""
-        disk = os.statvfs(self.folder)
-        return disk.f_bavail * disk.f_frsize
+        return shutil.disk_usage(self.folder).free
 
     def _make_folders(self) -> None:
         for folder in (self.folder, self._photographs, self.objects):
@@ -390,19 +378,14 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """For questions to the database. What fails in it becomes an error of family 4."""
-        try:
+        with _numbering():
             yield self._db()
-        except (OSError, sqlite3.Error) as error:
-            raise _numbered(error) from error
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction. What fails in it is undone and becomes an error of family 4."""
-        try:
-            with self._transaction() as db:
-                yield db
-        except (OSError, sqlite3.Error) as error:
-            raise _numbered(error) from error
+        with _numbering(), self._transaction() as db:
+            yield db
 
     def _note(self, db: sqlite3.Connection, event: str, detail: Mapping[str, Any], *, by: str = "firmware") -> None:
         audit.append(db, self._clock.now(), by=by, event=event, detail=detail)
@@ -442,13 +425,7 @@ class Store:
         path = self.folder / RESERVE
         if path.exists() or self.free_bytes() < self._floor_bytes + RESERVE_BYTES:
             return
-        unfinished = path.with_suffix(photographs.UNFINISHED)
-        with unfinished.open("wb") as file:
-            file.write(os.urandom(RESERVE_BYTES))  # zeros might be stored as a hole
-            file.flush()
-            photographs.sync_file(file.fileno())
-        unfinished.rename(path)
-        photographs.sync_folder(self.folder)
+        photographs.write(path, os.urandom(RESERVE_BYTES))  # zeros might be stored as a hole
 
     def _release_reserve(self) -> bool:
         try:
@@ -545,6 +522,17 @@ def _is_full(error: OSError | sqlite3.Error) -> bool:
             sqlite3.SQLITE_CANTOPEN,
         )
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def _numbering() -> Iterator[None]:
+    """What fails within becomes an error of family 4; what has its number keeps it."""
+    try:
+        yield
+    except TrichoscopeError:
+        raise
+    except (OSError, sqlite3.Error) as error:
+        raise _numbered(error) from error
 
 
 def _numbered(error: OSError | sqlite3.Error) -> TrichoscopeError:
