@@ -278,17 +278,16 @@ def calibrate_(
 
 def _known_scale(scale_um: float | None, path: Path | None) -> tuple[float, Calibration | None]:
     """The scale as it was given, or that of a calibration that is in date. Raises an error of family 6."""
-    from .measurement.calibration import from_toml
+    from .measurement.calibration import read_calibration
     from .photograph import check_scale
 
     if path is None:
         return check_scale(scale_um), None
     if scale_um is not None:
         raise ScaleGivenTwice
-    try:
-        calibration = from_toml(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise CalibrationUnreadable(f"{path}: {error}.") from error
+    calibration = read_calibration(path)
+    if calibration is None:
+        raise CalibrationUnreadable(f"{path} is not there.")
     calibration.check(datetime.now(UTC))
     return calibration.um_per_px, calibration
 

@@ -10,20 +10,16 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from .clinic.settings import ClinicSettings, Worklist
 from .errors import ConfigInvalid, ConfigUnreadable
-from .instrument.camera.settings import (
-    CameraSettings,
-    CsiSettings,
-    PhotographsSettings,
-    SimulatedSettings,
-    UsbSettings,
-)
+
+if TYPE_CHECKING:
+    from .instrument.camera import CameraSettings
 
 DEFAULTS = Path(__file__).with_name("defaults.toml")
 SYSTEM_FILE = Path("/etc/trichoscope/trichoscope.toml")
@@ -92,6 +88,14 @@ class Camera(Section):
 
     def settings(self) -> CameraSettings:
         """What the chosen driver is told."""
+        # here, as the sending by night has no camera and need not import any
+        from .instrument.camera import (  # noqa: PLC0415
+            CsiSettings,
+            PhotographsSettings,
+            SimulatedSettings,
+            UsbSettings,
+        )
+
         if self.driver == "csi":
             return CsiSettings(**self.csi.model_dump())
         if self.driver == "usb":

@@ -22,7 +22,6 @@ from .capture import Order, Picture, Step, Taken, calibration_id, capture
 from .clock import Clock
 from .errors import (
     BatteryLow,
-    CalibrationUnreadable,
     ClockUntrusted,
     ProgramFailed,
     StorageLow,
@@ -44,7 +43,6 @@ from .measurement.calibration import (
     TargetKind,
     as_contract,
     calibrate,
-    from_toml,
     to_toml,
     withheld_because,
 )
@@ -664,16 +662,6 @@ def _is_live(page: Page) -> bool:
     return isinstance(page, pages.Ready | pages.Scanning) or (
         isinstance(page, pages.Calibrating) and page.step in ("target", "grey")
     )
-
-
-def read_calibration(path: Path) -> Calibration | None:
-    """The instrument's calibration, None where it has none. Raises CalibrationUnreadable."""
-    try:
-        return from_toml(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise CalibrationUnreadable(f"{path}: {error}.") from error
 
 
 def _name(planned: Appointment) -> str | None:

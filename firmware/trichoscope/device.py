@@ -19,7 +19,7 @@ from . import __version__
 from .capture import calibration_id
 from .clock import Clock, SystemClock
 from .config import Config
-from .consultation import Consultation, Customs, Display, Parts, read_calibration
+from .consultation import Consultation, Customs, Display, Parts
 from .errors import CalibrationUnreadable, TrichoscopeError
 from .instrument.camera import (
     CameraProcess,
@@ -33,7 +33,7 @@ from .instrument.health import Health
 from .instrument.panel import GpioPanel, Panel, SimulatedPanel, read_pins
 from .instrument.screen import Screen, events, pages
 from .instrument.watchdog import notify
-from .measurement.calibration import Calibration, to_toml
+from .measurement.calibration import Calibration, read_calibration, to_toml
 from .measurement.hairnet import Hairnet
 from .outputs import write
 from .records import Store
@@ -160,7 +160,7 @@ class Ended:
     """How a run ended."""
 
     readings: int
-    """That were kept, and not set aside."""
+    """That were kept, and not set aside, where presses were asked for."""
     wish: Literal["restart", "off"] | None
     """What was asked for on the screen; None where the program was asked to stop."""
 
@@ -190,14 +190,14 @@ def run(config: Config, *, presses: int | None = None, screens: Path | None = No
                 _say_why(config, display, error)
             raise
         consultation = instrument.consultation
-        before = len(instrument.parts.store.captures())
+        before = instrument.parts.store.count()
         hand = None if presses is None else visit(presses, *_hand_of(instrument))
         previous = signal.signal(signal.SIGTERM, lambda *_: consultation.stop())
         stack.callback(signal.signal, signal.SIGTERM, previous)
         log.info("ready: %s, %s", instrument.camera.name, instrument.parts.hairnet.name)
         loop(instrument, hand)
         notify("STOPPING=1")
-        kept = instrument.parts.store.captures()[before:]
+        kept = [] if presses is None else instrument.parts.store.captures()[before:]
     readings = sum(each.capture.reading is not None and not each.set_aside for each in kept)
     return Ended(readings, consultation.wish)
 
@@ -218,8 +218,7 @@ def state(config: Config, size_px: tuple[int, int] | None = None) -> list[Findin
     """What can be told without touching a device. Raises an error of family 4 or 6."""
     clock = SystemClock()
     with Store(config.records.folder, clock) as store:
-        captures = store.captures()
-    kept = Finding("Records", f"{len(captures)} captures")
+        kept = Finding("Records", f"{store.count()} captures")
     calibration = read_calibration(config.calibration_path)
     return [kept, *state_of(Health(config.records.folder).read(), clock, calibration, size_px)]
 

@@ -16,8 +16,8 @@ from tests.flow import parts
 from tests.flow.parts import NOON, SHARP, UM_PER_PX, Bench, BenchCamera, SetClock
 from trichoscope import errors
 from trichoscope.clock import Instant
-from trichoscope.consultation import read_calibration
 from trichoscope.instrument.screen import events, pages
+from trichoscope.measurement.calibration import read_calibration
 from trichoscope.records import Capture, Store
 from trichoscope.records.outbox import Appointment, Outbox
 from trichoscope.simulation import Scope

@@ -88,7 +88,26 @@ def read_pins(path: Path | None = None) -> dict[str, Pin]:
     return pins
 
 
-class GpioPanel:
+@dataclass(eq=False)
+class _Button:
+    """Remembers a press, from whatever thread, until it is asked for."""
+
+    _pressed: threading.Event = field(default_factory=threading.Event, init=False)
+
+    def press(self) -> None:
+        self._pressed.set()
+
+    def wait(self, seconds: float) -> None:
+        self._pressed.wait(seconds)
+
+    def pressed(self) -> bool:
+        pressed = self._pressed.is_set()
+        if pressed:  # else one that comes just now would be forgotten
+            self._pressed.clear()
+        return pressed
+
+
+class GpioPanel(_Button):
     """The real one, by gpiozero.
 
     Contact bounce is filtered on the board. A debounce in software would drop real presses (gpiozero #550, #1039): the
@@ -103,7 +122,7 @@ class GpioPanel:
     """
 
     def __init__(self, pins: Mapping[str, Pin], *, sound: bool = True, factory: Factory | None = None) -> None:
-        self._pressed = threading.Event()
+        super().__init__()
         self._sound = sound
         self._devices: list[Any] = []
         try:
@@ -124,18 +143,10 @@ class GpioPanel:
             pull = {"up": True, "down": False, "none": None}[button.pull]
             active = None if pull is not None else button.active == "high"
             self._devices.append(press := Button(button.bcm, pull_up=pull, active_state=active, pin_factory=factory))
-            press.when_pressed = self._pressed.set
+            press.when_pressed = self.press
         except Exception as error:  # lgpio and gpiozero raise their own kinds of everything
             self.close()
             raise PanelMissing(f"{type(error).__name__}: {error}.") from error
-
-    def wait(self, seconds: float) -> None:
-        self._pressed.wait(seconds)
-
-    def pressed(self) -> bool:
-        pressed = self._pressed.is_set()
-        self._pressed.clear()
-        return pressed
 
     def light(self, kind: Light) -> int:
         for name, ring in (("white", self._white), ("polarised", self._polarised)):
@@ -161,7 +172,7 @@ class GpioPanel:
 
 
 @dataclass
-class SimulatedPanel:
+class SimulatedPanel(_Button):
     """A panel without wires: it notes what it was told.
 
     Args:
@@ -173,19 +184,6 @@ class SimulatedPanel:
     """None before the first light."""
     shown: Status = "off"
     sounds: list[Sound] = field(default_factory=list)
-    _pressed: threading.Event = field(default_factory=threading.Event)
-
-    def press(self) -> None:
-        """As a finger does it, from any thread."""
-        self._pressed.set()
-
-    def wait(self, seconds: float) -> None:
-        self._pressed.wait(seconds)
-
-    def pressed(self) -> bool:
-        pressed = self._pressed.is_set()
-        self._pressed.clear()
-        return pressed
 
     def light(self, kind: Light) -> int:
         if kind != self.burning:

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import cv2
@@ -311,6 +312,16 @@ def to_toml(calibration: Calibration) -> str:
     for name, table in tables.items():
         text += ["", f"[{name}]", *lines(table)] if table else []
     return "\n".join(text) + "\n"
+
+
+def read_calibration(path: Path) -> Calibration | None:
+    """The calibration in a file; None where there is no file. Raises CalibrationUnreadable."""
+    try:
+        return from_toml(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CalibrationUnreadable(f"{path}: {error}.") from error
 
 
 def from_toml(text: str) -> Calibration:

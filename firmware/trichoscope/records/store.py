@@ -195,6 +195,11 @@ class Store:
             )
             return [_kept(row) for row in rows]
 
+    def count(self) -> int:
+        """How many captures there are."""
+        with self.reading() as db:
+            return int(db.execute("SELECT count(*) FROM capture").fetchone()[0])
+
     def capture(self, sequence: int) -> Kept:
         """One capture with every hair. Raises CaptureUnknown."""
         with self.reading() as db:
