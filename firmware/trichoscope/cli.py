@@ -9,7 +9,6 @@ import csv
 import io
 import json
 import logging
-import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,7 +28,6 @@ from rich.text import Text
 from . import __version__, cli_clinic, cli_instrument, cli_records
 from .errors import (
     CalibrationUnreadable,
-    MeasurementFailed,
     OutputNameInvalid,
     OutputNotWritable,
     ScaleGivenTwice,
@@ -123,7 +121,7 @@ def analyze(
 
     A photograph that cannot be read is reported and the others go on; the exit code is then 10 + the error's family.
     """
-    from .photograph import OVERLAY_ENDING, find_photographs
+    from .photograph import OVERLAY_ENDING, find_photographs, shown_name
 
     um_per_px, calibration = _known_scale(scale_um, calibration_path)
     low, high = THRESHOLD_RANGE_UM
@@ -136,9 +134,8 @@ def analyze(
     import cv2
 
     from .measurement.hairnet import Hairnet
-    from .measurement.measure import measure
+    from .measurement.measure import failed_entry, measured_entry
     from .measurement.overlay import draw
-    from .measurement.reading import to_contract
 
     cv2.setNumThreads(threads)
     cv2.utils.logging.setLogLevel(
@@ -158,18 +155,13 @@ def analyze(
     for path, decoded in _with_progress(_decode_ahead(paths, um_per_px, calibration), len(paths), "Measuring"):
         try:
             frame, decode_ms = decoded.result()
-            started = time.perf_counter()
-            reading = measure(frame, hairnet, threshold_um)
-            total_ms = decode_ms + 1e3 * (time.perf_counter() - started)
-            entry = to_contract(reading, _name(path))
-            entry["elapsed_ms"] |= {"decode": round(decode_ms, 1), "total": round(total_ms, 1)}
+            reading, entry = measured_entry(frame, shown_name(path), hairnet, threshold_um, decode_ms)
             if overlays:
                 save(overlays[path], cv2.imencode(".png", draw(frame, reading)[..., ::-1])[1].tobytes())
         except Exception as error:  # the edge of the loop: one photograph never costs the others
-            known = _numbered(error)
+            known, entry = failed_entry(shown_name(path), error)
             failures.append(known)
-            _complain(known, path)
-            entry = {"image": _name(path), "error": {"code": known.code, "message": known.message}}
+            _complain(known, entry["image"])
         entries.append(entry)
 
     if json_path:
@@ -338,21 +330,9 @@ def _check_outputs(
             raise OutputNameInvalid(f"Two photographs would both be drawn to {path}; analyze them one after the other.")
 
 
-def _numbered(error: Exception) -> TrichoscopeError:
-    if isinstance(error, TrichoscopeError):
-        return error
-    log.error("unforeseen", exc_info=error)
-    return MeasurementFailed(f"{type(error).__name__}: {error}")
-
-
-def _complain(error: TrichoscopeError, path: Path | None = None) -> None:
-    where = f"{_name(path)}: " if path is not None else ""
+def _complain(error: TrichoscopeError, image: str | None = None) -> None:
+    where = f"{image}: " if image is not None else ""
     diagnostics.print(Text(f"{error.code} {where}{error.message}", style="red"), soft_wrap=True)
-
-
-def _name(path: Path) -> str:
-    """A file name as text, also where its bytes are none."""
-    return os.fsencode(path).decode(errors="replace")
 
 
 def _as_csv(entries: Sequence[Mapping[str, Any]]) -> str:

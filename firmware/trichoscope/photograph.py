@@ -8,6 +8,7 @@ Colour profiles are not applied: no measurement depends on absolute colour.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -46,6 +47,11 @@ _UNREAD = {b"GIF8": "GIF", b"WEBP": "WebP", b"ftyp": "HEIC or AVIF", b"jP  ": "J
 # TIFF 6.0 tags, which EXIF uses too.
 _SUBFILE_TYPE, _WIDTH, _HEIGHT, _BITS, _ORIENTATION, _SAMPLE_FORMAT = 254, 256, 257, 258, 274, 339
 _THUMBNAIL, _FLOAT = 1, 3
+
+
+def shown_name(path: Path) -> str:
+    """A file name as text, also where its bytes are none."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def check_scale(um_per_px: float | None) -> float:

@@ -55,10 +55,12 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rehearsal",
         "selftest",
     },
-    "cli_instrument": {"config", "device", "errors", "outputs", "selftest"},
+    "cli_options": set(),
+    "cli_instrument": {"cli_options", "config", "device", "errors", "outputs", "selftest"},
     "capture": {"clock", "frame", "instrument", "measurement", "photograph", "records"},
     "outputs": {"errors"},
     "cli_clinic": {
+        "cli_options",
         "clinic",
         "clock",
         "config",
@@ -70,7 +72,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "records",
     },
     "clinic": {"clock", "errors", "measurement", "photograph", "records"},
-    "cli_records": {"clock", "errors", "measurement", "outputs", "photograph", "records"},
+    "cli_records": {"cli_options", "clock", "errors", "measurement", "outputs", "photograph", "records"},
     "cli": {
         "cli_clinic",
         "cli_instrument",

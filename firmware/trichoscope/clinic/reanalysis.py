@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +21,6 @@ import cv2
 
 from ..errors import (
     CLINIC_FAMILY,
-    MeasurementFailed,
     ModelChanged,
     OutputNotWritable,
     ResultsOfOtherRun,
@@ -30,9 +28,8 @@ from ..errors import (
     TrichoscopeError,
 )
 from ..measurement.hairnet import Hairnet
-from ..measurement.measure import measure
-from ..measurement.reading import to_contract
-from ..photograph import check_scale, decode_photograph, read_photograph
+from ..measurement.measure import failed_entry, measured_entry
+from ..photograph import check_scale, decode_photograph, read_photograph, shown_name
 from ..records import Store
 from . import photograph
 from .server import Address, Server
@@ -75,7 +72,7 @@ class Way:
 def in_folder(paths: Iterable[Path], um_per_px: float, threshold_um: float) -> Iterator[Picture]:
     """Files as `photograph.find_photographs` gives them."""
     for path in paths:
-        yield Picture(os.fsencode(path).decode(errors="replace"), threshold_um, um_per_px, path=path)
+        yield Picture(shown_name(path), threshold_um, um_per_px, path=path)
 
 
 def in_records(store: Store, threshold_um: float | None) -> Iterator[Picture]:
@@ -111,10 +108,7 @@ def measured(picture: Picture, way: Way) -> Row:
     try:
         return _measured(picture, way)
     except Exception as error:  # the edge of the loop: one photograph never costs the others
-        if not isinstance(error, TrichoscopeError):
-            log.error("unforeseen", exc_info=error)
-            error = MeasurementFailed(f"{type(error).__name__}: {error}")
-        return {"image": picture.name, "error": {"code": error.code, "message": error.message}}
+        return failed_entry(picture.name, error)[1]
 
 
 def _measured(picture: Picture, way: Way) -> Row:
@@ -127,12 +121,8 @@ def _measured(picture: Picture, way: Way) -> Row:
         server = _server(way)
         um_per_px = check_scale(_spacing_um(server.metadata(picture.address)))
         frame = decode_photograph(_without_padding(server.frame(picture.address)), um_per_px)
-    decoded = time.perf_counter()
-    reading = measure(frame, hairnet, picture.threshold_um)
-    row = to_contract(reading, picture.name)
-    decode_ms, total_ms = 1e3 * (decoded - began), 1e3 * (time.perf_counter() - began)
-    row["elapsed_ms"] |= {"decode": round(decode_ms, 1), "total": round(total_ms, 1)}
-    return row
+    decode_ms = 1e3 * (time.perf_counter() - began)
+    return measured_entry(frame, picture.name, hairnet, picture.threshold_um, decode_ms)[1]
 
 
 _mine = threading.local()

@@ -1,26 +1,31 @@
-"""The measurement from start to end: maps, traces, widths, classes, units, quality, reading."""
+"""The measurement from start to end: maps, traces, widths, classes, units, quality, reading, and its entry."""
 
 from __future__ import annotations
 
+import logging
 import math
 import time
+from typing import Any
 
 import cv2
 import numpy as np
 
 from .. import __version__
+from ..errors import MeasurementFailed, TrichoscopeError
 from ..frame import Frame
 from .caliper import measure_widths
 from .hair import Hair, HairClass, Trace, Width
 from .hairnet import Hairnet
 from .quality import assess
-from .reading import Reading, read_hairs
+from .reading import Reading, read_hairs, to_contract
 from .tracing import trace
 from .units import follicular_units
 
 OUT_OF_FOCUS_SHARE = 0.45
 """A shaft whose edge blur (sigma) exceeds this share of its width has no flat middle left to measure against."""
 _HEADING_UM = 250.0
+
+log = logging.getLogger(__name__)
 
 
 def measure(frame: Frame, hairnet: Hairnet, threshold_um: float = 40.0) -> Reading:
@@ -53,6 +58,25 @@ def measure(frame: Frame, hairnet: Hairnet, threshold_um: float = 40.0) -> Readi
             "total": 1e3 * (ended - began),
         },
     )
+
+
+def measured_entry(
+    frame: Frame, image: str, hairnet: Hairnet, threshold_um: float, decode_ms: float
+) -> tuple[Reading, dict[str, Any]]:
+    """A reading, and what `analyze` and `reanalyze` write of it; `image` is the name of the photograph."""
+    reading = measure(frame, hairnet, threshold_um)
+    entry = to_contract(reading, image)
+    total_ms = decode_ms + reading.elapsed_ms["total"]
+    entry["elapsed_ms"] |= {"decode": round(decode_ms, 1), "total": round(total_ms, 1)}
+    return reading, entry
+
+
+def failed_entry(image: str, error: Exception) -> tuple[TrichoscopeError, dict[str, Any]]:
+    """The numbered error that kept a photograph from its reading, and what is written of it."""
+    if not isinstance(error, TrichoscopeError):
+        log.error("unforeseen", exc_info=error)
+        error = MeasurementFailed(f"{type(error).__name__}: {error}")
+    return error, {"image": image, "error": {"code": error.code, "message": error.message}}
 
 
 def _heading(found: Trace, um_per_px: float) -> np.ndarray:

@@ -21,10 +21,11 @@ TERMINAL: Colour = (86, 180, 233)
 VELLUS: Colour = (240, 228, 66)
 REFUSED: Colour = (213, 94, 0)
 _WHITE: Colour = (255, 255, 255)
-_CAUTION: Colour = (230, 159, 0)
+CAUTION: Colour = (230, 159, 0)
 _MUTED: Colour = (200, 204, 208)
-_PLATE: Colour = (16, 20, 24)
-_SHIFT = 4  # cv2 draws at 1/16 pixel
+PLATE: Colour = (16, 20, 24)
+SHIFT = 4
+"""cv2 draws at 1/16 pixel."""
 
 
 def draw(frame: Frame, reading: Reading) -> Image:
@@ -64,17 +65,18 @@ class _Look:
         return cls(line=max(1, round(short / 600)), text=text, gap=round(text * 0.7))
 
 
-def _fixed(points: NDArray[np.floating]) -> NDArray[np.int32]:
-    return np.rint(np.asarray(points, np.float64).reshape(-1, 1, 2) * (1 << _SHIFT)).astype(np.int32)
+def fixed(points: NDArray[np.floating]) -> NDArray[np.int32]:
+    """(n, 2) x, y in pixels → (n, 1, 2) in the units that cv2 draws with `SHIFT`."""
+    return np.rint(np.asarray(points, np.float64).reshape(-1, 1, 2) * (1 << SHIFT)).astype(np.int32)
 
 
 def _polyline(picture: Image, points: NDArray[np.floating], colour: Colour, width: int) -> None:
-    cv2.polylines(picture, [_fixed(points)], False, colour, width, cv2.LINE_AA, _SHIFT)
+    cv2.polylines(picture, [fixed(points)], False, colour, width, cv2.LINE_AA, SHIFT)
 
 
 def _disc(picture: Image, centre: Sequence[float], radius: float, colour: Colour, width: int = -1) -> None:
-    x, y = (round(v * (1 << _SHIFT)) for v in centre)
-    cv2.circle(picture, (x, y), round(radius * (1 << _SHIFT)), colour, width, cv2.LINE_AA, _SHIFT)
+    x, y = (round(v * (1 << SHIFT)) for v in centre)
+    cv2.circle(picture, (x, y), round(radius * (1 << SHIFT)), colour, width, cv2.LINE_AA, SHIFT)
 
 
 def _blend(picture: Image, layer: Image, opacity: float) -> None:
@@ -97,7 +99,7 @@ def _shadows(picture: Image, look: _Look, hairs: Sequence[Hair]) -> None:
     """A dark seam round every line lets it stand out on pale skin and dark hair alike."""
     layer = picture.copy()
     for hair in hairs:
-        _polyline(layer, hair.path_px, _PLATE, look.line * 2 + 2)
+        _polyline(layer, hair.path_px, PLATE, look.line * 2 + 2)
     _blend(picture, layer, 0.55)
 
 
@@ -111,7 +113,7 @@ def _hair(picture: Image, look: _Look, hair: Hair, *, dashed: bool) -> None:
         end = end - along * 2 * look.line  # the frame's edge would hide it
         across = np.array([-along[1], along[0]]) * 5 * look.line
         _polyline(picture, np.stack([end - across, end + across]), _WHITE, look.line)
-    _disc(picture, hair.root_px, 3.4 * look.line, _PLATE)
+    _disc(picture, hair.root_px, 3.4 * look.line, PLATE)
     _disc(picture, hair.root_px, 2.6 * look.line, colour)
 
 
@@ -143,7 +145,7 @@ def _legend(picture: Image, look: _Look, reading: Reading) -> None:
     if reading.diameter_median_um is not None:
         notes.append((f"median width {reading.diameter_median_um:.0f} µm   {reading.units} units", _MUTED))
     if reading.warnings:
-        notes.append((f"{len(reading.warnings)} warning{'s'[: len(reading.warnings) - 1]}, see the reading", _CAUTION))
+        notes.append((f"{len(reading.warnings)} warning{'s'[: len(reading.warnings) - 1]}, see the reading", CAUTION))
     table = [
         (name, str(count), f"{density.value:.0f}/cm²", _range(density))
         for name, count, density in (
@@ -248,7 +250,7 @@ def _plate(
     picture: Image,
     corner: tuple[float, float],
     size: tuple[float, float],
-    colour: Colour = _PLATE,
+    colour: Colour = PLATE,
     opacity: float = 0.66,
 ) -> None:
     left, top = (max(round(v), 0) for v in corner)

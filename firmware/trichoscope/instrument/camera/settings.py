@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-Light: TypeAlias = Literal["white", "polarised", "off"]
+if TYPE_CHECKING:
+    from ..panel import Light
+
 FaultKind: TypeAlias = Literal["hang", "crash", "late", "stale", "black", "torn", "unplugged", "wrong_exposure"]
 
 MARGIN_UM = 200.0

@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pygame import Rect
 
-from ...measurement.overlay import TERMINAL, VELLUS
+from ...measurement.overlay import SHIFT, TERMINAL, VELLUS, fixed
 from ...measurement.reading import Reading
 from . import style
 from .drawing import Drawing, resized
 from .pages import Image
 from .style import INK, LINE, MUTED, SMALL, TEXT
 
-_SHIFT = 4  # cv2 draws at 1/16 pixel
 _DASH_PX, _SPACE_PX = 4.0, 3.0
 
 WIDEST_UM, BIN_UM = 150.0, 5.0
@@ -34,22 +33,22 @@ def with_hairs(photograph: Image, reading: Reading, size: tuple[int, int]) -> Im
     thick = [path for path, dashed in zip(paths, vellus, strict=True) if not dashed]
     thin = [path for path, dashed in zip(paths, vellus, strict=True) if dashed]
     seam = picture.copy()
-    cv2.polylines(seam, _sparse(paths), False, INK, 3, cv2.LINE_AA, _SHIFT)
+    cv2.polylines(seam, _sparse(paths), False, INK, 3, cv2.LINE_AA, SHIFT)
     cv2.addWeighted(seam, 0.5, picture, 0.5, 0, dst=picture)
-    cv2.polylines(picture, _sparse(thick), False, TERMINAL, 1, cv2.LINE_AA, _SHIFT)
-    cv2.polylines(picture, _dashes(thin), False, VELLUS, 1, cv2.LINE_AA, _SHIFT)
-    one = 1 << _SHIFT
+    cv2.polylines(picture, _sparse(thick), False, TERMINAL, 1, cv2.LINE_AA, SHIFT)
+    cv2.polylines(picture, _dashes(thin), False, VELLUS, 1, cv2.LINE_AA, SHIFT)
+    one = 1 << SHIFT
     for path, dashed in zip(paths, vellus, strict=True):
         x, y = (round(float(v) * one) for v in path[0])
         rings = ((3.8, INK), (3.2, VELLUS), (1.4, INK)) if dashed else ((2.8, INK), (2.1, TERMINAL))
         for radius, colour in rings:
-            cv2.circle(picture, (x, y), round(radius * one), colour, -1, cv2.LINE_AA, _SHIFT)
+            cv2.circle(picture, (x, y), round(radius * one), colour, -1, cv2.LINE_AA, SHIFT)
     return picture
 
 
 def _sparse(paths: Sequence[NDArray[np.floating]]) -> list[NDArray[np.int32]]:
     """The paths with about every third point: on the screen all of them stand closer than a pixel."""
-    return [_fixed(np.concatenate([path[: -1 : max(1, min(3, len(path) // 4))], path[-1:]])) for path in paths]
+    return [fixed(np.concatenate([path[: -1 : max(1, min(3, len(path) // 4))], path[-1:]])) for path in paths]
 
 
 def _dashes(paths: Sequence[NDArray[np.floating]]) -> list[NDArray[np.int32]]:
@@ -68,12 +67,8 @@ def _dashes(paths: Sequence[NDArray[np.floating]]) -> list[NDArray[np.int32]]:
     ends[:-1] &= ~drawn[1:]
     ends[first[1:] - 1] = drawn[first[1:] - 1]
     ends[-1] = drawn[-1]
-    fixed = _fixed(points)
-    return [fixed[i : j + 1] for i, j in zip(np.flatnonzero(begins), np.flatnonzero(ends), strict=True)]
-
-
-def _fixed(points: NDArray[np.floating]) -> NDArray[np.int32]:
-    return np.asarray(np.rint(points.reshape(-1, 1, 2) * (1 << _SHIFT)), np.int32)
+    in_cv2 = fixed(points)
+    return [in_cv2[i : j + 1] for i, j in zip(np.flatnonzero(begins), np.flatnonzero(ends), strict=True)]
 
 
 def marker(drawing: Drawing, left: int, y: int, *, vellus: bool) -> None:

@@ -12,7 +12,9 @@ from typing import Literal
 
 import pygame
 
-Colour = tuple[int, int, int]
+from ...measurement import overlay
+
+Colour = overlay.Colour
 Face = Literal["Text", "Strong", "Code"]
 
 SIZE = (800, 480)
@@ -21,7 +23,7 @@ TOUCH = 72
 GAP = 8
 
 # Contrast on INK: TEXT 17, MUTED 9, the signs at least 4.5. Blue and yellow are for hairs alone (measurement.overlay).
-INK: Colour = (16, 20, 24)
+INK: Colour = overlay.PLATE
 PLATE: Colour = (34, 41, 48)
 RAISED: Colour = (52, 61, 70)
 LINE: Colour = (92, 104, 115)
@@ -29,8 +31,8 @@ TEXT: Colour = (244, 246, 247)
 MUTED: Colour = (178, 188, 197)
 # Okabe & Ito (2008), as the hairs are: told apart by every kind of colour vision, and never without a sign or a word.
 GOOD: Colour = (0, 158, 115)
-CAUTION: Colour = (230, 159, 0)
-BAD: Colour = (213, 94, 0)
+CAUTION: Colour = overlay.CAUTION
+BAD: Colour = overlay.REFUSED
 
 SMALL, BODY, LEAD, FIGURE, GREAT = 20, 24, 30, 40, 112
 
