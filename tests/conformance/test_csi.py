@@ -24,13 +24,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def camera(world: World) -> Iterator[CameraProcess]:
-    made = make_camera(world.settings, DEADLINES)
-    yield made
-    made.close()
-
-
 def test_photograph_and_live_picture_have_the_colours_of_the_sensor(camera: CameraProcess) -> None:
     photograph = simplejpeg.decode_jpeg(camera.capture(time.monotonic_ns()).jpeg)
     left, right = photograph[:, :8].mean((0, 1)), photograph[:, -8:].mean((0, 1))

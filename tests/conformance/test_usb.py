@@ -26,13 +26,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def camera(world: World) -> Iterator[CameraProcess]:
-    made = make_camera(world.settings, DEADLINES)
-    yield made
-    made.close()
-
-
 @pytest.mark.parametrize(
     ("device", "node"),
     [("1b3f:8301:A7", "video2"), ("1B3F:8301:B0", "video12"), ("1b3f:8301", "video2")],

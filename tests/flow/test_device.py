@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
 import pytest
 
+from tests.faults.drills import fast_folder
 from tests.flow.parts import BenchDisplay, KnownNetwork, SetClock
 from trichoscope import device, errors
 from trichoscope.config import load
@@ -57,10 +57,9 @@ def environment(**more: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    memory = Path("/dev/shm")
-    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as made:
-        (Path(made) / "small.toml").write_text(SMALL)
-        yield Path(made)
+    with fast_folder() as made:
+        (made / "small.toml").write_text(SMALL)
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
+from tests.faults.drills import fast_folder
 from trichoscope import errors
 from trichoscope.clock import Instant, SystemClock
 from trichoscope.records import Capture, Store, audit, schema
@@ -50,11 +49,10 @@ REFUSED = capture(reading=None, reasons=("Too blurred: hold still and press agai
 
 
 @pytest.fixture
-def tmp_path(tmp_path: Path) -> Iterator[Path]:
+def tmp_path() -> Iterator[Path]:
     """In memory where there is such a folder: nothing here is about the disk, and waiting for it takes minutes."""
-    memory = Path("/dev/shm")
-    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as folder:
-        yield Path(folder)
+    with fast_folder() as folder:
+        yield folder
 
 
 @pytest.fixture
