@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zxingcpp
+from numpy.typing import NDArray
 
 from tests.flow import parts
 from tests.flow.parts import NOON, SHARP, UM_PER_PX, Bench, BenchCamera, SetClock
@@ -54,14 +55,19 @@ def test_fail__a_code_that_no_server_takes(on_bench: Make) -> None:
     assert "does not take" in (page.problem or "")
 
 
+def picture_of_code(text: str) -> NDArray[np.uint8]:
+    """A QR code on a plain ground, 480 × 640 × 3."""
+    code = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode)
+    picture = np.full((480, 640, 3), 200, np.uint8)
+    drawn = np.array(zxingcpp.write_barcode_to_image(code, scale=6))
+    picture[100 : 100 + drawn.shape[0], 100 : 100 + drawn.shape[1]] = drawn[..., None]
+    return picture
+
+
 def test_ok__a_wristband_is_read_and_shown_before_it_is_used(on_bench: Make) -> None:
     instrument = on_bench()
     assert isinstance(instrument.turn(events.ScanWristband()), pages.Scanning)
-    code = zxingcpp.create_barcode("P-000042", zxingcpp.BarcodeFormat.QRCode)
-    band = np.full((480, 640, 3), 200, np.uint8)
-    drawn = np.array(zxingcpp.write_barcode_to_image(code, scale=6))
-    band[100 : 100 + drawn.shape[0], 100 : 100 + drawn.shape[1]] = drawn[..., None]
-    instrument.camera.live = band
+    instrument.camera.live = picture_of_code("P-000042")
     page = instrument.turn()
     assert isinstance(page, pages.Scanning)
     assert page.found == "P-000042"
@@ -75,11 +81,7 @@ def test_ok__a_wristband_is_read_and_shown_before_it_is_used(on_bench: Make) -> 
 def test_ok__the_code_of_a_wifi_is_handed_on_and_is_no_patient(on_bench: Make) -> None:
     instrument = on_bench()
     instrument.turn(events.ScanWristband())
-    code = zxingcpp.create_barcode("WIFI:T:WPA;S:clinic;P:secret-word;;", zxingcpp.BarcodeFormat.QRCode)
-    picture = np.full((480, 640, 3), 200, np.uint8)
-    drawn = np.array(zxingcpp.write_barcode_to_image(code, scale=6))
-    picture[100 : 100 + drawn.shape[0], 100 : 100 + drawn.shape[1]] = drawn[..., None]
-    instrument.camera.live = picture
+    instrument.camera.live = picture_of_code("WIFI:T:WPA;S:clinic;P:secret-word;;")
     page = instrument.turn()
     assert isinstance(page, pages.Patients)
     assert page.banner.patient is None
