@@ -11,7 +11,7 @@ from .banner import bar, head
 from .drawing import ACTIONS, Button, Drawing
 from .events import Back, Calibrate, Keep, Press, Quit, Recover, Retake, RunSelfTest, SkipGreyCard, Turn
 from .lists import TOP, checks, pager
-from .measuring import aids
+from .measuring import aids, exposure_aid
 from .pages import Calibrating, Fault, PastFault, SelfTest, Service
 from .style import BODY, FIGURE, GAP, LEAD, LINE, MUTED, PLATE, SMALL, TEXT, TOUCH
 
@@ -73,7 +73,8 @@ def calibrating(drawing: Drawing, page: Calibrating) -> None:
         "done": "Calibration: result",
         "failed": "Calibration",
     }
-    head(drawing, page.banner, titles[page.step], below=f"pitch {page.pitch_um:g} µm")
+    below = "for the light, not the scale" if page.step == "grey" else f"pitch {page.pitch_um:g} µm"
+    head(drawing, page.banner, titles[page.step], below=below)
     if page.step in ("target", "grey"):
         _calibration_step(drawing, page)
     elif page.step == "working":
@@ -117,8 +118,12 @@ def live_calibrating(drawing: Drawing, page: Calibrating) -> list[Rect]:
     drawing.picture(page.preview, area)
     if page.aids is None:
         return [area]
-    aids(drawing, page.aids, below)
-    return [area, below]
+    if page.step == "target":
+        aids(drawing, page.aids, below)
+        return [area, below]
+    light = Rect(below.left, below.top + 52, below.width, below.height - 52)
+    exposure_aid(drawing, page.aids, light)  # a plain card has nothing to focus on
+    return [area, light]
 
 
 def _calibration_result(drawing: Drawing, page: Calibrating) -> None:
