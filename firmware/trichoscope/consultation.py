@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from statistics import fmean
 from typing import Any, Literal, Protocol
-from uuid import uuid4
 
 from . import __version__
 from .capture import Order, Picture, Step, Taken, calibration_id, capture
@@ -47,13 +45,13 @@ from .measurement.calibration import (
     withheld_because,
 )
 from .measurement.hairnet import Hairnet
-from .measurement.reading import Interval
 from .outputs import write
 from .photograph import decode_pixels
-from .records import Kept, Light, Store, averages, figures
-from .records.outbox import Appointment, Outbox, Worklist
+from .records import Kept, Light, Store
+from .records.outbox import Outbox, Worklist
 from .records.store import FLOOR_BYTES
 from .selftest import Finding, self_test, state_of
+from .visit import Visit, name_of, past_readings
 
 HEALTH_S, UNSENT_S = 2.0, 10.0
 """How often the board is asked how it fares, and the outbox what it still holds."""
@@ -115,25 +113,6 @@ class Customs:
     calibration_days: int
 
 
-@dataclass(frozen=True)
-class Visit:
-    """A patient who is here now."""
-
-    patient: str
-    study_uid: str
-    accession_number: str | None = None
-    name: str | None = None
-
-
-@dataclass(frozen=True)
-class _Frame:
-    """A reading of this visit, by its figures."""
-
-    sequence: int
-    site: str
-    figures: dict[str, float | None]
-
-
 @dataclass
 class _Targets:
     """A calibration on the way."""
@@ -161,7 +140,6 @@ class Consultation:
         self._light: Light = customs.light
         self._visit: Visit | None = None
         self._site: Site | None = None
-        self._frames: list[_Frame] = []
         self._last: Kept | None = None
         self._targets = _Targets([])
         self._tests: list[tuple[str, Callable[[], list[Finding]]]] = []
@@ -277,10 +255,7 @@ class Consultation:
         """What happens by itself, turn by turn."""
         match self._page:
             case pages.Ready():
-                preview = self._camera.preview()
-                self._page = pages.Ready(
-                    self._banner(), preview, self._look(preview), self._light, len(self._frames_of(self._site))
-                )
+                self._page = self._live()
             case pages.Scanning(found=None):
                 preview = self._camera.preview()
                 found = read_code(preview)
@@ -334,8 +309,12 @@ class Consultation:
         else:
             self._parts.moved(self._visit.patient, self._site)
             self._parts.panel.light(self._light)
-            preview = self._camera.preview()
-            self._turn_to(pages.Ready(self._banner(), preview, self._look(preview), self._light))
+            self._turn_to(self._live())
+
+    def _live(self) -> pages.Ready:
+        preview = self._camera.preview()
+        frames = self._visit.frames_of(self._site) if self._visit is not None else 0
+        return pages.Ready(self._banner(), preview, self._look(preview), self._light, frames)
 
     def _back(self) -> None:
         match self._page:
@@ -393,7 +372,7 @@ class Consultation:
     def _patients(self) -> pages.Patients:
         worklist = self._worklist()
         visits = tuple(
-            pages.Visit(planned.patient, _name(planned), _time(planned.starts_at), planned.description)
+            pages.Visit(planned.patient, name_of(planned), _time(planned.starts_at), planned.description)
             for planned in (worklist.appointments if worklist is not None else ())
         )
         return pages.Patients(self._banner(), visits, worklist.fetched_at if worklist is not None else None)
@@ -404,52 +383,17 @@ class Consultation:
     def _begin(self, patient: str) -> None:
         """A visit of this patient: as the worklist has it, or the one that was begun today, before a power cut too."""
         worklist = self._worklist()
-        planned = [each for each in (worklist.appointments if worklist else ()) if each.patient == patient]
-        kept = self._parts.store.captures(patient)
-        if planned:
-            first = planned[0]
-            self._visit = Visit(patient, first.study_uid, first.accession_number or None, _name(first))
-        else:
-            self._visit = Visit(patient, self._begun_today(kept) or f"2.25.{uuid4().int}")
-        self._frames = [
-            _Frame(each.sequence, each.capture.site, figures(each.capture.reading))
-            for each in kept
-            if each.capture.study_uid == self._visit.study_uid and each.capture.reading and not each.set_aside
-        ]
+        planned = next((each for each in (worklist.appointments if worklist else ()) if each.patient == patient), None)
+        self._visit = Visit(patient, self._parts.store.captures(patient), planned, self._parts.clock.now())
         self._site = None
         self._turn_to(self._sites())
 
-    def _begun_today(self, kept: Sequence[Kept]) -> str | None:
-        """The visit that the last of these captures belongs to, where it is one of today and the clock knows that."""
-        now = self._parts.clock.now()
-        if not kept or not (now.trusted and kept[-1].capture.clock_trusted):
-            return None
-        last = kept[-1].capture
-        return last.study_uid if last.taken_at.astimezone().date() == now.time.astimezone().date() else None
-
     def _sites(self) -> pages.Sites:
-        found = {}
-        for site in pages.SITES:
-            if frames := self._frames_of(site):
-                density = averages(frame.figures for frame in frames).get("density_per_cm2")
-                mean, spread = (None, None) if density is None else (density.mean, density.spread)
-                found[site] = pages.SiteFrames(len(frames), mean, spread)
-        return pages.Sites(self._banner(), found)
-
-    def _frames_of(self, site: str | None) -> list[_Frame]:
-        return [frame for frame in self._frames if frame.site == site]
+        return pages.Sites(self._banner(), self._visit.sites() if self._visit is not None else {})
 
     def _history(self) -> pages.History:
         assert self._visit is not None
-        kept = [
-            each
-            for each in self._parts.store.captures(self._visit.patient, self._site)
-            if each.capture.reading is not None and not each.set_aside
-        ]
-        visits: dict[str, list[Kept]] = {}
-        for each in kept:
-            visits.setdefault(each.capture.study_uid or f"capture {each.sequence}", []).append(each)
-        return pages.History(self._banner(), tuple(filter(None, map(_past_reading, visits.values()))))
+        return pages.History(self._banner(), past_readings(self._parts.store.captures(self._visit.patient, self._site)))
 
     # Presses
 
@@ -507,8 +451,9 @@ class Consultation:
         """The outcome of the capture, which is kept already: see capture.Show."""
         self._last, found = taken.kept, taken.kept.capture
         if taken.reading is not None:
-            self._frames.append(_Frame(taken.kept.sequence, found.site, figures(found.reading)))
-            frame = len(self._frames_of(found.site))
+            assert self._visit is not None
+            self._visit.add(taken.kept)
+            frame = self._visit.frames_of(found.site)
             self._turn_to(pages.Result(self._banner(), taken.reading, taken.picture, frame))
         elif found.um_per_px is None:
             self._turn_to(pages.Withheld(self._banner(), taken.picture, found.reasons[0]))
@@ -527,9 +472,9 @@ class Consultation:
         if isinstance(self._page, pages.Calibrating):
             self._begin_calibration()
             return
-        if isinstance(self._page, pages.Result) and self._last is not None:
+        if isinstance(self._page, pages.Result) and self._last is not None and self._visit is not None:
             self._parts.store.set_aside(self._last.sequence, by=self._by)
-            self._frames = [frame for frame in self._frames if frame.sequence != self._last.sequence]
+            self._visit.remove(self._last.sequence)
         self._ready()
 
     # Service
@@ -664,11 +609,6 @@ def _is_live(page: Page) -> bool:
     )
 
 
-def _name(planned: Appointment) -> str | None:
-    """As people write it: DICOM's Doe^Jane is Doe, Jane."""
-    return ", ".join(filter(None, planned.name.split("^")[:2])) or None
-
-
 def _time(text: str) -> datetime | None:
     """Of a worklist, which may say the day alone, or nothing."""
     try:
@@ -686,40 +626,3 @@ def _exposure_of(photograph: Photograph) -> Exposure | None:
 
 def _checks(findings: Iterable[Finding]) -> tuple[pages.Check, ...]:
     return tuple(pages.Check(finding.name, finding.words, finding.state) for finding in findings)
-
-
-def _past_reading(kept: Sequence[Kept]) -> pages.PastReading | None:
-    """The frames of one visit at one site as one point; None where no frame has a density."""
-    site = averages(figures(each.capture.reading) for each in kept)
-
-    def interval(name: str) -> Interval | None:
-        ends = [site.get(f"{name}_{end}per_cm2") for end in ("", "low_", "high_")]
-        value, low, high = (None if end is None else end.mean for end in ends)
-        return None if value is None or low is None or high is None else Interval(value, low, high)
-
-    if (total := interval("density")) is None:
-        return None
-    last = kept[-1].capture
-    return pages.PastReading(
-        at=last.taken_at,
-        clock_trusted=all(each.capture.clock_trusted for each in kept),
-        total_per_cm2=total,
-        terminal_per_cm2=interval("terminal"),
-        vellus_per_cm2=interval("vellus"),
-        diameter_mean_um=_mean_width([figures(each.capture.reading) for each in kept]),
-        frames=len(kept),
-    )
-
-
-def _mean_width(frames: Sequence[dict[str, float | None]]) -> Interval | None:
-    """With the 95 % interval of one frame's mean: 1.96 · SD / √n, averaged like the ends of the densities."""
-    intervals = []
-    for frame in frames:
-        mean, sd, hairs = (frame[name] for name in ("diameter_mean_um", "diameter_sd_um", "hairs"))
-        if mean is not None and sd is not None and hairs:
-            half = 1.96 * sd / hairs**0.5
-            intervals.append((mean - half, mean, mean + half))
-    if not intervals:
-        return None
-    low, mean, high = (fmean(column) for column in zip(*intervals, strict=True))
-    return Interval(mean, low, high)

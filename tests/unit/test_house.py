@@ -40,7 +40,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "photograph",
         "records",
         "selftest",
+        "visit",
     },
+    "visit": {"clock", "instrument", "measurement", "records"},
     "rehearsal": {"instrument", "outputs"},
     "device": {
         "capture",
