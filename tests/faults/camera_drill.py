@@ -10,6 +10,7 @@ import itertools
 import random
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import simplejpeg
 
@@ -20,6 +21,7 @@ from trichoscope.instrument.camera import Deadlines, Fault, Photograph, Simulate
 SETTINGS = SimulatedSettings(size_px=(640, 480), um_per_px=4.0)
 DEADLINES = Deadlines(open_s=3, preview_s=0.6, capture_s=0.6, again_s=0)
 BACK_S = 10
+"""From the call in which the last fault of a script fired; until then the camera is not in order."""
 LIT = 40
 """Mean grey level that no dark frame has."""
 MOST_PRESSES = 30
@@ -45,9 +47,13 @@ def scripts(count: int, kinds: Sequence[Fault], often: bool, rng: random.Random)
 def camera_faults(
     count: int, flaw: str = "none", *, kinds: Sequence[Fault] = ALL, often: bool = True, seed: int = 1
 ) -> Tally:
-    """`count` scripts, one after the other, on one camera. The flaw `trusting` believes every frame."""
+    """`count` scripts, one after the other, on one camera.
+
+    Flaws: `trusting` believes every frame, `sulking` waits too long before it tries again.
+    """
     rng, tally = random.Random(seed), Tally()
-    camera = (_Trusting if flaw == "trusting" else SimulatedProcess)(SETTINGS, DEADLINES)
+    deadlines = replace(DEADLINES, again_s=BACK_S + 1) if flaw == "sulking" else DEADLINES
+    camera = (_Trusting if flaw == "trusting" else SimulatedProcess)(SETTINGS, deadlines)
     camera.open()
     camera.wait_drawn(60)
     for script in scripts(count, kinds, often, rng):
@@ -80,8 +86,9 @@ def _play(camera: SimulatedProcess, script: Sequence[Fault], tally: Tally) -> li
 
 def _press(camera: SimulatedProcess, tally: Tally, may_be_black: bool) -> list[str]:
     """One press as the instrument does it, repeated after an error, with the live picture before and after."""
-    began = time.monotonic()
+    fired, began = camera.fired, time.monotonic()
     while True:
+        tried = time.monotonic()
         camera.place(light="off")
         _look(camera)
         camera.place(light="white")
@@ -92,6 +99,8 @@ def _press(camera: SimulatedProcess, tally: Tally, may_be_black: bool) -> list[s
             tally.refused += 1
             if error.row.family != 1:
                 return [str(error)]
+            if camera.fired > fired:
+                fired, began = camera.fired, tried
             if time.monotonic() - began > BACK_S:
                 return [f"not back in service after {BACK_S} s: {error}"]
             continue

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from tests.faults import drills, instrument
 from tests.faults.camera_drill import FRAMES, camera_faults
+from trichoscope.instrument.camera import Fault
 
 DRILLS: tuple[tuple[str, Callable[[], drills.Tally], bool], ...] = (
     ("300 kills at random moments", lambda: drills.kills(300), True),
@@ -28,6 +29,7 @@ DRILLS: tuple[tuple[str, Callable[[], drills.Tally], bool], ...] = (
     ("  ordered by wall time", lambda: instrument.clock_jumps(20, ordered_by_time=True), False),
     ("300 scripted faults of a camera", lambda: camera_faults(300), True),
     ("  trusting", lambda: camera_faults(20, "trusting", kinds=FRAMES), False),
+    ("  sulking", lambda: camera_faults(3, "sulking", kinds=[Fault("unplugged")]), False),
 )
 """Name (controls are indented), drill, whether it must find nothing."""
 
