@@ -50,6 +50,7 @@ ROWS = {
     "count bias": ("count_bias", "{:+.1%}"),
     "width error, µm": ("width_error_um", "{:.2f}"),
     "width bias, µm": ("width_bias_um", "{:+.2f}"),
+    "width, in its 95 % interval": ("width_covered", "{:.1%}"),
     "class, balanced accuracy": ("balanced_accuracy", "{:.3f}"),
 }
 GOALS = {
@@ -173,7 +174,8 @@ def table(scores: Mapping[str, tuple[Score, Score]]) -> str:
             if np.isnan(here) or (row.startswith(("class", "recall, v")) and "terminal only" in name):
                 continue
             goal = GOALS.get((name, row), "")
-            lines.append(f"| {name} | {row} | {form.format(here)} | {goal} | {form.format(there)} |")
+            beside = "" if np.isnan(there) else form.format(there)
+            lines.append(f"| {name} | {row} | {form.format(here)} | {goal} | {beside} |")
     return "\n".join(lines)
 
 

@@ -42,6 +42,8 @@ class Score:
     width_error_um: float
     width_bias_um: float
     width_p95_um: float
+    width_covered: float
+    """Share of right hairs whose true width lies within 1.96 of their own standard errors."""
     balanced_accuracy: float
     confusion: NDArray[np.intp]
     """[true, found], terminal 0, vellus 1; of right hairs."""
@@ -78,7 +80,7 @@ def score(photographs: Iterable[tuple[Truth, Found]]) -> Score:
     """Over pairs of a truth and the hairs found in that photograph."""
     seen: dict[str, list[bool]] = {"terminal": [], "vellus": []}
     right = extra = 0
-    counts, widths = [], []
+    counts, widths, covered = [], [], []
     confusion = np.zeros((2, 2), np.intp)
     for truth, found in photographs:
         hairs = truth["hairs"]
@@ -89,6 +91,9 @@ def score(photographs: Iterable[tuple[Truth, Found]]) -> Score:
             confusion[int(true["class"] == "vellus"), int(answer.get("class") == "vellus")] += 1
             if true.get("diameter_um") is not None and answer.get("diameter_um") is not None:
                 widths.append((true["diameter_um"], answer["diameter_um"]))
+                if answer.get("diameter_error_um") is not None:
+                    away_um = abs(answer["diameter_um"] - true["diameter_um"])
+                    covered.append(away_um <= 1.96 * answer["diameter_error_um"])
         asked = [(i, hair) for i, hair in enumerate(hairs) if not hair.get("ignore")]
         for i, hair in asked:
             seen[hair["class"]].append(i in matched)
@@ -113,6 +118,7 @@ def score(photographs: Iterable[tuple[Truth, Found]]) -> Score:
         width_error_um=_mean(np.abs(error)),
         width_bias_um=_mean(error),
         width_p95_um=float(np.percentile(np.abs(error), 95)) if len(error) else math.nan,
+        width_covered=_mean(covered),
         balanced_accuracy=float(of_class.mean()),
         confusion=confusion,
         widths_um=pairs_um,

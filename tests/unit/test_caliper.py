@@ -111,6 +111,17 @@ def test_a_neighbour_a_hair_away_does_not_widen() -> None:
     assert np.abs(errors(widths, measured[:2])).max() <= 5.0
 
 
+def test_a_neighbour_that_nobody_traced_is_in_the_error() -> None:
+    widths = [50.0, 70.0]
+    alone, beside = (
+        measure_widths(photograph(widths, neighbour_um=um), traces(widths, prior=(1.1,))) for um in (None, 10.0)
+    )
+    for true_um, one, other in zip(widths, alone, beside, strict=True):
+        assert abs(other.diameter_um - true_um) > 2 * abs(one.diameter_um - true_um), "the neighbour spoils the width"
+        assert other.error_um >= 1.8 * one.error_um
+        assert abs(other.diameter_um - true_um) <= 1.96 * other.error_um
+
+
 def test_a_light_hair_is_measured_and_has_negative_pigment() -> None:
     widths = [60.0, 75.0, 90.0]
     white = measure_widths(photograph(widths, absorption=1.0, glow=0.75), traces(widths, prior=(1.1,)))

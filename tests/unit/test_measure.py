@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import cv2
@@ -10,11 +11,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from models.training.score import match
 from trichoscope.frame import Frame
 from trichoscope.measurement import hairnet as hairnet_module
 from trichoscope.measurement.hairnet import Hairnet
 from trichoscope.measurement.measure import measure
-from trichoscope.measurement.reading import Reading
+from trichoscope.measurement.reading import Reading, to_contract
 from trichoscope.simulation import Scalp, Scope, render
 
 Pixels = NDArray[np.uint8]
@@ -36,13 +38,16 @@ def hairnet() -> Hairnet:
     return Hairnet.load(threads=1)
 
 
-@pytest.fixture(scope="module", params=["clipped", "long"])
+KINDS = {
+    "clipped": Scalp(density_per_cm2=260, vellus_share=0.25),
+    "long": Scalp(density_per_cm2=160, clipped=False, length_um=(1500, 3000)),
+}
+SCOPE = Scope(width_px=WIDTH, height_px=HEIGHT, um_per_px=UM_PER_PX)
+
+
+@pytest.fixture(scope="module", params=KINDS)
 def scalp(request: pytest.FixtureRequest) -> Pixels:
-    kinds = {
-        "clipped": Scalp(density_per_cm2=260, vellus_share=0.25),
-        "long": Scalp(density_per_cm2=160, clipped=False, length_um=(1500, 3000)),
-    }
-    return render(kinds[request.param], Scope(width_px=WIDTH, height_px=HEIGHT, um_per_px=UM_PER_PX), seed=2).pixels
+    return render(KINDS[request.param], SCOPE, seed=2).pixels
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +140,18 @@ def test_the_other_runtime_finds_the_same_hairs(
     )
     other = measure(Frame(scalp, UM_PER_PX), Hairnet.load(threads=1))
     assert_the_same_hairs(reading, other, lambda at: at)
+
+
+def test_the_width_of_nearly_every_hair_lies_within_its_own_error(hairnet: Hairnet) -> None:
+    away = []
+    for scalp, seed in itertools.product(KINDS.values(), (3, 4, 5)):
+        photograph = render(scalp, SCOPE, seed)
+        truth = photograph.truth()
+        found = to_contract(measure(Frame(photograph.pixels, UM_PER_PX), hairnet), "scalp")["hairs"]
+        for i, j in match(truth, found):
+            if not truth["hairs"][i]["ignore"]:
+                error_um = found[j]["diameter_um"] - truth["hairs"][i]["diameter_um"]
+                away.append(abs(error_um) / found[j]["diameter_error_um"])
+    assert len(away) >= 80
+    assert np.mean(np.array(away) <= 1.96) >= 0.9
+    assert np.mean(3 * np.array(away) <= 1.96) < 0.9, "a third of it would be too little"

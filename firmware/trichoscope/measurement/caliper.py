@@ -50,6 +50,10 @@ MISFIT = 0.03  # of its depth: as well as the bank can describe a real profile
 FLOOR_SD, MISFIT_SD, PALE_SD, OUTLIERS = 0.05, 2.5, 0.12, 0.2
 ALIKE = 0.5  # the halves and stretches of a shaft share their errors: this share of them is independent
 MEASURED = 0.9  # measured, if the pixels brought the error below this share of the prior's
+# What the sections do not know of themselves (a neighbour that nobody traced, a path beside its shaft) shows where the
+# stretches of a shaft, or the network, disagree with them: shares of that disagreement in the standard error; and the
+# network's own, log. Fitted to 2,224 hairs of 100 rendered photographs: 94 % lie within 1.96 standard errors.
+SPREAD_SHARE, DISAGREEMENT_SHARE, NETWORK_SD = 1.0, 0.8, 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -446,7 +450,10 @@ def measure_widths(frame: Frame, traces: Sequence[Trace], threads: int = 1) -> l
     blur_um = np.exp((share * np.log(stretches.blur_um.reshape(shape))).sum(1))
     measured = variance < (MEASURED * PRIOR_SD) ** 2
     diameter_um = np.where(measured, np.exp(log_um), [t.network_width_um for t in traces])
-    columns = (diameter_um, spread * diameter_um, np.sqrt(variance) * diameter_um, measured, pigment, blur_um)
+    disagreement = log_um - np.log(prior_um)
+    error = np.sqrt(variance + (SPREAD_SHARE * spread) ** 2 + (DISAGREEMENT_SHARE * disagreement) ** 2)
+    error = np.where(measured, error, NETWORK_SD)
+    columns = (diameter_um, spread * diameter_um, error * diameter_um, measured, pigment, blur_um)
     return [
         Width(float(d), float(sd), float(error), bool(seen), float(dark), float(blur))
         for d, sd, error, seen, dark, blur in zip(*columns, strict=True)

@@ -38,7 +38,7 @@ class Width:
     sd_um: float
     """Robust spread of the width along the shaft."""
     error_um: float
-    """Standard error of diameter_um."""
+    """Standard error of diameter_um: its true width lies within 1.96 of them for 19 hairs of 20, see `caliper`."""
     measured: bool
     """False where the caliper could not measure and diameter_um is the network's."""
     pigment: float
