@@ -43,10 +43,3 @@ def machine() -> None:
     if made.returncode == CANNOT:
         pytest.skip(made.stderr.strip())
     assert made.returncode == 0, made.stderr
-
-
-@pytest.fixture(scope="session")
-def arm64(debian_root: None) -> None:
-    """Where an hour is to spare for an emulated processor."""
-    if os.environ[LONG] != "all":
-        pytest.skip(f"takes up to an hour; {LONG}=all runs it")

@@ -1,10 +1,15 @@
-"""The program on the Raspberry Pi's processor, emulated: what pip installs there works, and finds the same hairs."""
+"""The program on the Raspberry Pi's processor, emulated: the device's wheels install there, and find the same hairs.
+
+The wheels are fetched here, for that processor alone, and installed there by its own pip: to fetch them under emulation
+takes longer than a person waits.
+"""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,63 +17,86 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOUND_BOTH, ROOT_PX, WIDTH, WIDTHS = 0.95, 3.0, 0.05, 0.95
+FOUND_BOTH, ROOT_PX, WIDTH, WIDTHS = 0.92, 3.0, 0.05, 0.95
 """At least this share of hairs is found by both; their roots are this near, and the widths of this share of them agree
 to 5 %. The two processors round the sums of the int8 network differently by one step of 256: an uncertain hair falls on
 one side of the threshold here and on the other there."""
-INSIDE = """
+PLATFORMS = ["manylinux2014_aarch64", *(f"manylinux_2_{minor}_aarch64" for minor in range(17, 37))]
+"""What Debian 12 on arm64 takes: its C library is 2.36."""
+FROM_DEBIAN = "evdev"
+"""Has no wheel; scripts/install takes Debian's."""
+IMPORTS = "ai_edge_litert.interpreter, cv2, evdev, gpiozero, lgpio, linuxpy, pydicom, pygame, pynetdicom, zxingcpp"
+INSIDE = f"""
 set -e
-apt-get update --quiet=2
-DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends python3-venv >/dev/null 2>&1
-mkdir /tree && cd /src && cp -r firmware hardware models pyproject.toml README.md LICENSE /tree
-python3 -m venv /venv
-/venv/bin/pip install --quiet --no-compile /tree
 cd "$1"
+apt-get update --quiet=2
+DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes --no-install-recommends python3-evdev >/dev/null 2>&1
+python3 -m venv --without-pip --system-site-packages /venv
+pip=$(echo wheels/pip-*.whl)/pip
+/venv/bin/python $pip install --quiet --no-index --find-links wheels --no-compile 'trichoscope[device,clinic]'
+/venv/bin/python -c 'import {IMPORTS}'
 /venv/bin/trichoscope analyze scalps --scale-um 2.77 --json arm64.json
 /venv/bin/python -c 'import platform; print(platform.machine())'
 """
 
 
-def hairs_of(path: Path) -> list[dict[str, Any]]:
-    (reading,) = json.loads(path.read_text())["readings"]
-    return list(reading["hairs"])
-
-
-@pytest.mark.usefixtures("arm64")
-def test_the_same_hairs_are_found(tmp_path: Path) -> None:
-    def here(*arguments: str) -> None:
-        subprocess.run([sys.executable, "-m", "trichoscope", *arguments], cwd=tmp_path, check=True, timeout=600)
-
-    here(
-        "render",
-        "scalps",
-        "--count",
-        "1",
-        "--style",
-        "clipped",
-        "--seed",
-        "1",
-        "--size",
-        "1600x1200",
-        "--scale-um",
-        "2.77",
+def pip(*arguments: str | Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments], check=True, timeout=900
     )
-    here("analyze", "scalps", "--scale-um", "2.77", "--json", "amd64.json")
+
+
+def fetch_wheels(wheels: Path) -> None:
+    """What scripts/install has pip install on the device, and its pip; nothing but what fits that processor."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = [
+        each
+        for each in (*project["dependencies"], *extras["instrument"], *extras["device"], *extras["clinic"])
+        if not each.startswith((FROM_DEBIAN, project["name"]))
+    ]
+    pip("wheel", "--no-deps", "--wheel-dir", wheels, ROOT)
+    platforms = [word for platform in PLATFORMS for word in ("--platform", platform)]
+    pip("download", "--only-binary", ":all:", "--python-version", "3.11", *platforms, "--dest", wheels, "pip", *wanted)
+    assert not list(wheels.glob("*x86_64*"))
+    assert list(wheels.glob("ai_edge_litert-*aarch64.whl"))
+
+
+def hairs_of(path: Path) -> list[list[dict[str, Any]]]:
+    return [list(reading["hairs"]) for reading in json.loads(path.read_text())["readings"]]
+
+
+@pytest.mark.usefixtures("debian_root")
+def test_the_same_hairs_are_found(tmp_path: Path) -> None:
+    def here(command: str) -> None:
+        subprocess.run([sys.executable, "-m", "trichoscope", *command.split()], cwd=tmp_path, check=True, timeout=600)
+
+    here("render scalps --count 2 --style clipped --seed 1 --size 1600x1200 --scale-um 2.77")
+    here("analyze scalps --scale-um 2.77 --json amd64.json")
+    fetch_wheels(tmp_path / "wheels")
     there = subprocess.run(
         [ROOT / "scripts/debian-root", "--arch", "arm64", "--share", tmp_path, "sh", "-c", INSIDE, "-", tmp_path],
-        capture_output=True, text=True, check=False, timeout=5400,
+        capture_output=True, text=True, check=False, timeout=3000,
     )  # fmt: skip
     assert there.returncode == 0, there.stdout + there.stderr
     assert there.stdout.splitlines()[-1] == "aarch64"
 
     ours, theirs = hairs_of(tmp_path / "amd64.json"), hairs_of(tmp_path / "arm64.json")
-    assert len(ours) > 20
+    most = sum(max(len(one), len(other)) for one, other in zip(ours, theirs, strict=True))
+    widths = [width for one, other in zip(ours, theirs, strict=True) for width in widths_of_both(one, other)]
+    agreeing = sum(abs(width - 1) <= WIDTH for width in widths)
+    print(f"{most} hairs, {len(widths)} found by both, {agreeing} of them as wide to {WIDTH:.0%}")
+    assert most > 30
+    assert len(widths) >= FOUND_BOTH * most
+    assert agreeing >= WIDTHS * len(widths)
+
+
+def widths_of_both(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> list[float]:
+    """For each hair that both found: how much wider it is there."""
     roots = np.array([hair["root_px"] for hair in theirs])
-    agreeing, pairs = 0, 0
+    found = []
     for hair in ours:
         away = np.hypot(*(roots - np.array(hair["root_px"])).T)
         if away.min() <= ROOT_PX:
-            pairs += 1
-            agreeing += abs(theirs[int(away.argmin())]["diameter_um"] / hair["diameter_um"] - 1) <= WIDTH
-    assert pairs >= FOUND_BOTH * max(len(ours), len(theirs))
-    assert agreeing >= WIDTHS * pairs
+            found.append(float(theirs[int(away.argmin())]["diameter_um"] / hair["diameter_um"]))
+    return found

@@ -24,11 +24,12 @@ STEPS = [
     "the instrument is ready",
     "it has its own user, no capability, and a filter before the kernel",
     "it has no network",
-    "a scope is plugged in, and its light says ready",
+    "it films with the scope that is plugged in",
+    "it hears its button",
     "records and devices belong to whom they should",
     "one that hangs is started again by the watchdog",
     "nothing is sent where no clinic was enrolled",
-    "stopped, it is dark",
+    "stopped, it has let go of its lines",
     "nothing listens",
 ]
 
@@ -37,7 +38,7 @@ STEPS = [
 def test_the_units_do_what_they_say(tmp_path: Path) -> None:
     root, out = tmp_path / "root", tmp_path / "out"
     out.mkdir()
-    for part in ("under_systemd.py", "scope.py"):
+    for part in ("under_systemd.py", "header.py", "scope.py"):
         shutil.copy(PARTS / part, out)
     installed = subprocess.run(
         [ROOT / "scripts/debian-root", "--keep", root, "sh", "-c",
