@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
-from models.training import baseline, plots, speed
+from models.training import baseline, plots, repeat, speed
 from models.training.score import Score, Truth, score
 from trichoscope.measurement.hairnet import Hairnet
 from trichoscope.measurement.measure import measure
-from trichoscope.measurement.reading import to_contract
+from trichoscope.measurement.reading import Interval, to_contract
 from trichoscope.photograph import read_photograph
 from trichoscope.simulation import Scalp, Scope, draw_scene, render
 
@@ -39,6 +39,7 @@ SETS = {
 }
 SIZES_PX = ((1280, 1024), (1600, 1200), (2048, 1536), (2592, 1944), (4056, 3040))
 """Of the fine photographs: what scopes deliver. In the few mm² of a training scene one hair more is a tenth of all."""
+REPEATED_SCALPS = 8
 REAL_THRESHOLD_UM = 60.0
 """The labels of the real set say thin, which is nearer to 60 µm than to 40."""
 ROWS = {
@@ -82,6 +83,7 @@ class Measured:
     """Of the found hairs, in their order."""
     plain: Sequence[Mapping[str, Any]]
     refused: bool
+    density_per_cm2: Interval | None
     scalp: Scalp | None = None
     scope: Scope | None = None
 
@@ -137,7 +139,8 @@ def look(path: Path, truth: Truth, hairnet: Hairnet, threshold_um: float, **made
     found = contract["hairs"]
     scores = [hair.score for hair in reading.hairs][: len(found)]
     refused = not contract["quality"]["usable"]
-    return Measured(truth, found, scores, baseline.find_hairs(frame, threshold_um), refused, **made_of)
+    plain = baseline.find_hairs(frame, threshold_um)
+    return Measured(truth, found, scores, plain, refused, reading.total_per_cm2, **made_of)
 
 
 def rendered(name: str, count: int, hairnet: Hairnet) -> list[Measured]:
@@ -163,6 +166,22 @@ def real(folder: Path, hairnet: Hairnet) -> list[Measured]:
         look(path.with_suffix(".jpg"), json.loads(path.read_text("utf-8")), hairnet, REAL_THRESHOLD_UM)
         for path in track(truths, "real", transient=True)
     ]
+
+
+def covered(measured: Sequence[Measured]) -> str:
+    """How many densities' 95 % intervals hold the true density of their photograph."""
+    held = [
+        m.density_per_cm2.low <= _true_per_cm2(m.truth) <= m.density_per_cm2.high
+        for m in measured
+        if m.density_per_cm2 is not None
+    ]
+    return f"{sum(held)} of {len(held)}"
+
+
+def _true_per_cm2(truth: Truth) -> float:
+    hairs = sum(not hair.get("ignore") for hair in truth["hairs"])
+    width_px, height_px = truth["size_px"]
+    return float(1e8 * hairs / (width_px * height_px * truth["scale_um_per_px"] ** 2))
 
 
 def table(scores: Mapping[str, tuple[Score, Score]]) -> str:
@@ -203,6 +222,11 @@ def main() -> None:
         "",
         "Refused as unusable, and counted as finding nothing: "
         + "; ".join(f"{name}: {n} of {len(sets[name])}" for name, n in refused.items()) + ".",
+        "",
+        "The density's 95 % interval holds the photograph's true density: "
+        + "; ".join(f"{name}: {covered(sets[name])}" for name in list(SETS)[:2]) + ".",
+        "",
+        repeat.report(hairnet, REPEATED_SCALPS),
     ]  # fmt: skip
     if not asked.skip_speed:
         text += ["", speed.report(asked.threads)]
