@@ -38,7 +38,12 @@ def skin() -> Image:
 
 def judge(pixels: Image, n: int = 40, um_per_px: float = UM) -> Quality:
     """With no shaft blur to go by, so that the picture itself decides."""
-    return assess(Frame(np.ascontiguousarray(pixels), um_per_px), [width(measured=False)] * n)
+    return assess(Frame(np.ascontiguousarray(pixels), um_per_px), [width(measured=False)] * n, at_corner(n))
+
+
+def at_corner(n: int) -> NDArray[np.float64]:
+    """Roots, all in the upper left quarter."""
+    return np.zeros((n, 2))
 
 
 def soften(pixels: Image, sigma_um: float) -> Image:
@@ -96,6 +101,25 @@ def test_ok__soft_is_a_warning_and_blurred_is_a_reason(skin: Image) -> None:
     assert not blurred.usable and "focus" in blurred.reasons[0]
 
 
+@pytest.mark.parametrize(("rows", "columns", "words"), [
+    (slice(480), slice(640, None), "A quarter of the picture"), (slice(None), slice(640), "Half of the picture"),
+])  # fmt: skip
+def test_ok__a_part_out_of_focus_is_a_warning(skin: Image, rows: slice, columns: slice, words: str) -> None:
+    partly = skin.copy()
+    partly[rows, columns] = soften(skin, 50)[rows, columns]
+    quality = judge(partly)
+    assert quality.usable
+    assert quality.warnings[0].startswith(words)
+
+
+def test_ok__a_sharp_hair_says_that_its_quarter_is_in_focus(skin: Image) -> None:
+    partly = skin.copy()
+    partly[:480, 640:] = soften(skin, 50)[:480, 640:]
+    frame = Frame(partly, UM)
+    assert assess(frame, [width()], np.array([[700.0, 100.0]])).warnings == ()
+    assert assess(frame, [width()], np.array([[700.0, 500.0]])).warnings != ()
+
+
 def test_ok__movement_across_the_hairs_is_told_from_defocus(skin: Image) -> None:
     shaken = judge(moved(skin, 190, 0.4 + np.pi / 2))
     assert not shaken.usable
@@ -104,10 +128,10 @@ def test_ok__movement_across_the_hairs_is_told_from_defocus(skin: Image) -> None
 
 def test_ok__what_the_caliper_met_on_the_shafts_decides(skin: Image) -> None:
     frame = Frame(skin, UM)
-    assert assess(frame, [width(THIN_BLUR_UM - 1)] * 9).warnings == ()
-    assert assess(frame, [width(THIN_BLUR_UM + 1)] * 9).warnings != ()
-    assert not assess(frame, [width(BLUR_UM + 1)] * 9).usable
-    assert assess(frame, [width(BLUR_UM + 1)] * 2).usable  # too few to say
+    assert assess(frame, [width(THIN_BLUR_UM - 1)] * 9, at_corner(9)).warnings == ()
+    assert assess(frame, [width(THIN_BLUR_UM + 1)] * 9, at_corner(9)).warnings != ()
+    assert not assess(frame, [width(BLUR_UM + 1)] * 9, at_corner(9)).usable
+    assert assess(frame, [width(BLUR_UM + 1)] * 2, at_corner(2)).usable  # too few to say
 
 
 @pytest.mark.parametrize(("factor", "word"), [(0.5, None), (1.3, None), (0.2, "dark"), (0.0, "dark"), (4.0, "bright")])
@@ -164,6 +188,6 @@ def test_ok__twelve_megapixels_cost_milliseconds(skin: Image) -> None:
     spent = []
     for _ in range(5):
         began = time.process_time()
-        assess(frame, [])
+        assess(frame, [], at_corner(0))
         spent.append(time.process_time() - began)
     assert min(spent) < 0.05  # measured: 8 ms

@@ -36,12 +36,14 @@ def measure(frame: Frame, hairnet: Hairnet, threshold_um: float = 40.0) -> Readi
     traces = trace(maps, frame.size_px)
     traced = time.perf_counter()
     widths = measure_widths(frame, traces, hairnet.threads)
-    roots_um = np.array([t.root_px for t in traces], float).reshape(-1, 2) * frame.um_per_px
-    units = follicular_units(roots_um, np.array([_heading(t, frame.um_per_px) for t in traces]).reshape(-1, 2))
+    roots_px = np.array([t.root_px for t in traces], float).reshape(-1, 2)
+    units = follicular_units(
+        roots_px * frame.um_per_px, np.array([_heading(t, frame.um_per_px) for t in traces]).reshape(-1, 2)
+    )
     hairs = [
         _hair(t, w, int(unit), frame.um_per_px, threshold_um) for t, w, unit in zip(traces, widths, units, strict=True)
     ]
-    quality = assess(frame, widths)
+    quality = assess(frame, widths, roots_px)
     ended = time.perf_counter()
     return read_hairs(
         frame,
