@@ -115,8 +115,8 @@ def one(folder: Path, flaw: str, rng: random.Random, outcome: Outcome) -> None:
     outcome.in_a_save += outcome.saving
 
 
-def run(cuts: int, flaw: str = "none", seed: int = 1) -> Outcome:
-    """Cut the power so often, and look once more at the end."""
+def run(cuts: int, flaw: str = "none", seed: int = 1, *, until_missing: bool = False) -> Outcome:
+    """Cut the power so often, or until something is missing, and look once more at the end."""
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -128,6 +128,8 @@ def run(cuts: int, flaw: str = "none", seed: int = 1) -> Outcome:
             one(folder, flaw, rng, outcome)
             log = f"{outcome.cuts} cuts, {outcome.acknowledged} acknowledged, {len(outcome.missing)} missing"
             print(log, flush=True)
+            if until_missing and outcome.missing:
+                break
         outcome.checked = False
         last = start(folder, "none")
         for line in lines(last, time.monotonic() + START_S):

@@ -28,7 +28,9 @@ def main(folder: str, acknowledged: str, flaw: str) -> None:
         for each in kept.values():
             store.photograph(each)  # raises where the bytes are not those that were saved
     writer.say(f"checked {len(wanted)}")
-    writer.main(folder, str(max([*wanted, *kept], default=0) + 1), "1000000", "8", flaw)
+    # The log is moved into the database every few pages, so that this is disturbed too; a flaw has time to show.
+    pages = "8" if flaw == "none" else "1000"
+    writer.main(folder, str(max([*wanted, *kept], default=0) + 1), "1000000", pages, flaw)
 
 
 if __name__ == "__main__":
