@@ -28,8 +28,9 @@ def in_fresh_debian(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.usefixtures("debian_root")
-def test_it_installs_works_and_goes_without_a_trace() -> None:
-    drill = in_fresh_debian("bash", "/src/tests/hardware/install_drill.sh")
+@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+def test_it_installs_works_and_goes_without_a_trace(suite: str) -> None:
+    drill = in_fresh_debian("--suite", suite, "bash", "/src/tests/hardware/install_drill.sh")
     assert drill.returncode == 0, drill.stdout + drill.stderr
     done = [line.removeprefix("step: ") for line in drill.stdout.splitlines() if line.startswith("step: ")]
     assert [step.split(":")[0] for step in done] == STEPS
