@@ -62,6 +62,18 @@ def line(x: float, y: float, to_x: float, to_y: float, width_um: float = 60.0, r
     return targets.Drawn(np.array([[x, y], [to_x, to_y]]), width_um, rooted)
 
 
+def test_a_doubtful_root_counts_where_hair_covers_the_skin() -> None:
+    def found(neighbours: int) -> int:
+        doubtful, rest = line(100, 20, 100, 60), [line(6 * k, 90, 6 * k, 190) for k in range(1, neighbours + 1)]
+        maps = perfect([doubtful, *rest], (200, 200))
+        maps.root[10:30, 90:110] *= 0.37  # 0.4 is the threshold
+        maps.tip[50:70, 90:110] = 0  # or it would be found from there
+        return len(trace(maps, (800, 800)))
+
+    assert found(neighbours=2) == 2, "on open skin it does not"
+    assert found(neighbours=32) == 33
+
+
 def f1(photograph: Rendering) -> float:
     found = [{"root_px": t.root_px, "path_px": t.path_px.tolist()} for t in traced(photograph)]
     truth = photograph.truth()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -33,6 +34,10 @@ PATIENCE = 6
 """A path goes straight on under another shaft for this many steps, over bare skin (a gap, a glint) for half as many."""
 MIN_LENGTH_UM, MAX_LENGTH_UM = 80.0, 20_000.0
 """Shorter is a mark on the skin; longer is a path that goes round in circles."""
+SHAFT, COVER_UM, COVERED, ROOT_ODDS = 0.3, 2500.0, (0.05, 0.12), 1.8
+"""Where shafts (by a centreline of this probability) cover this share of the skin within this window, a root is
+likelier: its odds are multiplied by up to this. Clipped hair covers at most 0.09 of real and 0.07 of rendered
+photographs, long hair more. See docs/decisions/0005-roots-under-hair.md."""
 
 Floats = NDArray[np.float32]
 
@@ -246,6 +251,7 @@ def _from_tips(maps: Maps, known: list[Floats], size: tuple[int, int]) -> tuple[
 
 def trace(maps: Maps, size_px: tuple[int, int]) -> list[Trace]:
     """Every hair whose root lies in the picture of size_px (width, height)."""
+    maps = replace(maps, root=_roots_under_hair(maps))
     cells = maps.root.shape[1], maps.root.shape[0]
     roots, score = find_peaks(maps.root, maps.root_threshold)
     paths, left = _follow(roots, _way_along(roots, maps, rooted=True), maps, maps.tip, maps.tip_threshold)
@@ -268,6 +274,22 @@ def trace(maps: Maps, size_px: tuple[int, int]) -> list[Trace]:
         if -0.5 < x < width_px - 0.5 and -0.5 < y < height_px - 0.5:
             traces.append(Trace((x, y), path_px, float(sure), float(width), bool(cut), crossed))
     return traces
+
+
+def _roots_under_hair(maps: Maps) -> Floats:
+    """The root map, its odds raised where hair covers the skin."""
+    height, width = maps.root.shape
+    every = 8  # cells: cover changes slowly
+    shafts = (maps.centreline >= SHAFT).astype(np.float32)
+    coarse = cv2.resize(shafts, (-(-width // every), -(-height // every)), interpolation=cv2.INTER_AREA)
+    window = round(COVER_UM / CELL_UM / every) | 1
+    cover = cv2.blur(coarse, (window, window), borderType=cv2.BORDER_REFLECT)
+    low, high = COVERED
+    share = np.clip((cover - low) / (high - low), 0, 1)
+    if not share.any():
+        return maps.root
+    odds = cv2.resize(np.asarray(ROOT_ODDS**share, np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(maps.root * odds / (1 + maps.root * (odds - 1)), np.float32)
 
 
 def _width_along(path: Floats, maps: Maps) -> float:
