@@ -113,24 +113,29 @@ def _numbered(name: str, check: Callable[[], list[Finding]]) -> Callable[[], lis
 
 def _model(hairnet: Hairnet) -> Finding:
     """Hairs are found where hairs are drawn: the runtime computes what it should on this processor."""
-    picture, ends = drawn_hairs()
+    picture, roots = drawn_hairs()
     hairs = measure(Frame(picture, NET_UM_PER_PX), hairnet).hairs
     found = np.array([hair.root_px for hair in hairs]).reshape(-1, 2)
-    near = np.linalg.norm(found[:, None, None] - ends, axis=-1) <= NEAR_PX  # a line has a root at neither end, or both
-    met, drawn = int(near.any((0, 2)).sum()), len(ends)
-    if met < drawn / 2 or len(found) > 2 * drawn:
+    near = np.linalg.norm(found[:, None] - roots, axis=2) <= NEAR_PX
+    met, drawn = int(near.any(0).sum()), len(roots)
+    if met < 3 / 4 * drawn or len(found) > 5 / 4 * drawn:
         raise MeasurementFailed(f"{met} of {drawn} drawn hairs were found, and {len(found) - met} others.")
     return Finding("Model", f"{hairnet.name} {hairnet.sha256[:12]}, {met} of {drawn} drawn hairs found")
 
 
 def drawn_hairs() -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """480 × 640 × 3, RGB, at NET_UM_PER_PX: dark lines of 77 µm on plain skin; and (n, 2, 2) of both ends."""
-    picture = np.full((480, 640, 3), (205, 165, 145), np.uint8)
+    """480 × 640 × 3, RGB, at NET_UM_PER_PX: dark lines of 77 µm, each with the shadow of its root; and (n, 2) roots."""
     roots = np.array([(60 + 100 * column, 60 + 110 * row) for row in range(4) for column in range(6)], np.float64)
-    tips = np.rint(roots + 70 * np.array([math.cos(0.61), math.sin(0.61)]))
-    for root, tip in zip(roots.astype(int).tolist(), tips.astype(int).tolist(), strict=True):
+    along = np.array([math.cos(0.61), math.sin(0.61)])
+    tips, deep = (np.rint(roots + px * along).astype(int).tolist() for px in (70, -18))
+    buried = np.zeros((480, 640), np.float32)
+    for end, root in zip(deep, roots.astype(int).tolist(), strict=True):
+        cv2.line(buried, end, root, 1.0, 12, cv2.LINE_AA)
+    shadow = cv2.GaussianBlur(buried, (0, 0), 5.0)[..., None]
+    picture = (1 - shadow) * np.array((205, 165, 145), np.float32) + shadow * np.array((150, 135, 140), np.float32)
+    for root, tip in zip(roots.astype(int).tolist(), tips, strict=True):
         cv2.line(picture, root, tip, (45, 32, 28), 12, cv2.LINE_AA)
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.0), np.uint8), np.stack([roots, tips], 1)
+    return cv2.GaussianBlur(picture, (0, 0), 1.0).astype(np.uint8), roots
 
 
 def _records(store: Store, newest: int | None) -> Finding:
