@@ -19,8 +19,8 @@ DIVERSITY_THIN_UM = 45.0
 separated androgenetic alopecia best in 240 men (area under the curve 0.884). Fixed, so that visits compare even where
 the clinic's vellus threshold was changed."""
 COUNT_ERROR = 0.14
-"""Relative standard deviation of the detector's own count in one frame. Its count was 17 % low on rendered clipped scalps
-and 10 % high on real ones; with this the 95 % interval held the true density of 74 of 78 rendered photographs
+"""Relative standard deviation of the detector's own count in one frame. Its count was 17 % low on rendered clipped
+scalps and 10 % high on real ones; with this the 95 % interval held the true density of 74 of 78 rendered photographs
 (models/results.md). Set it anew whenever the model changes."""
 FEW_HAIRS = 5
 """Below this, mean and spread of widths and all shares say more about chance than about the scalp."""
