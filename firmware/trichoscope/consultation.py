@@ -472,7 +472,8 @@ class Consultation:
         if isinstance(self._page, pages.Calibrating):
             self._begin_calibration()
             return
-        if isinstance(self._page, pages.Result) and self._last is not None and self._visit is not None:
+        if isinstance(self._page, pages.Result) and self._last is not None:
+            assert self._visit is not None
             self._parts.store.set_aside(self._last.sequence, by=self._by)
             self._visit.remove(self._last.sequence)
         self._ready()

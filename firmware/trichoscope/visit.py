@@ -33,12 +33,14 @@ class Visit:
 
     def __init__(self, patient: str, kept: Sequence[Kept], planned: Appointment | None, now: Instant) -> None:
         self.patient = patient
+        self.accession_number: str | None = None
+        self.name: str | None = None
         if planned is not None:
             self.study_uid = planned.study_uid
+            self.accession_number = planned.accession_number or None
+            self.name = name_of(planned)
         else:
             self.study_uid = _begun_today(kept, now) or f"2.25.{uuid4().int}"
-        self.accession_number = (planned.accession_number or None) if planned is not None else None
-        self.name = name_of(planned) if planned is not None else None
         self._frames: list[_Frame] = []
         for each in kept:
             if each.capture.study_uid == self.study_uid and not each.set_aside:
@@ -90,7 +92,8 @@ def _begun_today(kept: Sequence[Kept], now: Instant) -> str | None:
 
 def _past_reading(kept: Sequence[Kept]) -> pages.PastReading | None:
     """The frames of one visit at one site as one point; None where no frame has a density."""
-    site = averages(figures(each.capture.reading) for each in kept)
+    frames = [figures(each.capture.reading) for each in kept]
+    site = averages(frames)
 
     def interval(name: str) -> Interval | None:
         ends = [site.get(f"{name}_{end}per_cm2") for end in ("", "low_", "high_")]
@@ -106,7 +109,7 @@ def _past_reading(kept: Sequence[Kept]) -> pages.PastReading | None:
         total_per_cm2=total,
         terminal_per_cm2=interval("terminal"),
         vellus_per_cm2=interval("vellus"),
-        diameter_mean_um=_mean_width([figures(each.capture.reading) for each in kept]),
+        diameter_mean_um=_mean_width(frames),
         frames=len(kept),
     )
 

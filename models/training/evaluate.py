@@ -39,7 +39,6 @@ SETS = {
 }
 SIZES_PX = ((1280, 1024), (1600, 1200), (2048, 1536), (2592, 1944), (4056, 3040))
 """Of the fine photographs: what scopes deliver. In the few mm² of a training scene one hair more is a tenth of all."""
-REPEATED_SCALPS = 8
 REAL_THRESHOLD_UM = 60.0
 """The labels of the real set say thin, which is nearer to 60 µm than to 40."""
 ROWS = {
@@ -226,7 +225,7 @@ def main() -> None:
         "The density's 95 % interval holds the photograph's true density: "
         + "; ".join(f"{name}: {covered(sets[name])}" for name in list(SETS)[:2]) + ".",
         "",
-        repeat.report(hairnet, REPEATED_SCALPS),
+        repeat.report(hairnet),
     ]  # fmt: skip
     if not asked.skip_speed:
         text += ["", speed.report(asked.threads)]

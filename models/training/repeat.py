@@ -19,8 +19,8 @@ from trichoscope.measurement.reading import Interval, Reading
 from trichoscope.photograph import decode_pixels
 from trichoscope.simulation import Scalp, Scope, draw_scene, render
 
-PHOTOGRAPHS = 4
-"""Of each scalp."""
+SCALPS, PHOTOGRAPHS = 8, 4
+"""Scalps, and photographs of each."""
 SHIFT_UM = 150.0
 """Either way from the first field: the probe is put down on a mark."""
 NOISE = 2.0
@@ -73,14 +73,14 @@ def spread(values: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.nanmean(np.nanvar(values, axis=1, ddof=1))))
 
 
-def report(hairnet: Hairnet, scalps: int) -> str:
+def report(hairnet: Hairnet) -> str:
     """Markdown: the spread of each figure, and the smallest change between two readings that is not chance."""
     readings = [
         [measure(frame, hairnet) for frame in photographs(FIRST_SEED + k)]
-        for k in track(range(scalps), "repeated", transient=True)
+        for k in track(range(SCALPS), "repeated", transient=True)
     ]
     lines = [
-        f"The same spot photographed {PHOTOGRAPHS} times, {scalps} rendered scalps of clipped hair, "
+        f"The same spot photographed {PHOTOGRAPHS} times, {SCALPS} rendered scalps of clipped hair, "
         f"12.3 MP at {REFERENCE.um_per_px} µm/px: field moved by up to {SHIFT_UM:.0f} µm, focus by up to 20 µm, "
         "other noise and light.",
         "",

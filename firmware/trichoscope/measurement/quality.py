@@ -127,7 +127,7 @@ def _blurred_quarters(frame: Frame, edges: _Edges, widths: Sequence[Width], root
     """
     width, height = frame.size_px
     sharp = [w.measured and w.blur_um <= BLUR_UM for w in widths]
-    x, y = np.asarray(roots_px, float).reshape(-1, 2)[sharp].T
+    x, y = roots_px[sharp].T
     seen = set(2 * (y >= height / 2) + (x >= width / 2))
     return sum(blur > BLUR_UM and k not in seen for k, blur in enumerate(edges.quarters()))
 

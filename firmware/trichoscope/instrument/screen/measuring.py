@@ -89,9 +89,18 @@ def live_ready(drawing: Drawing, page: Ready) -> list[Rect]:
     return [LIVE, _AIDS]
 
 
-def aids(drawing: Drawing, found: Aids, area: Rect) -> None:
-    """Focus as a bar with a mark from which it is good, and below it the exposure."""
+def aids(drawing: Drawing, found: Aids, area: Rect, *, focus: bool = True) -> None:
+    """Focus as a bar with a mark from which it is good, and below it the exposure in a word."""
     drawing.surface.fill(INK, area)
+    if focus:
+        _focus_bar(drawing, found, area)
+    y = area.top + 76
+    drawing.sign("good" if found.exposure == "good" else "caution", (area.left + 13, y - 7), 24)
+    words = {"good": "Light", "dark": "Light: too dark", "bright": "Light: too bright", "glare": "Glare: tilt, wipe"}
+    drawing.text(words[found.exposure], (area.left + 32, y), SMALL, room=area.width - 32)
+
+
+def _focus_bar(drawing: Drawing, found: Aids, area: Rect) -> None:
     good = found.focus >= FOCUS_GOOD
     y = area.top + 26
     drawing.sign("good" if good else "caution", (area.left + 13, y - 7), 24)
@@ -101,16 +110,6 @@ def aids(drawing: Drawing, found: Aids, area: Rect) -> None:
     filled = Rect(track.left, track.top, round(track.width * min(max(found.focus, 0.0), 1.0)), track.height)
     drawing.surface.fill(GOOD if good else CAUTION, filled)
     drawing.surface.fill(TEXT, Rect(round(track.left + track.width * FOCUS_GOOD) - 1, track.top - 4, 3, 20))
-    exposure_aid(drawing, found, Rect(area.left, area.top + 52, area.width, area.height - 52))
-
-
-def exposure_aid(drawing: Drawing, found: Aids, area: Rect) -> None:
-    """The exposure in a word."""
-    drawing.surface.fill(INK, area)
-    y = area.top + 24
-    drawing.sign("good" if found.exposure == "good" else "caution", (area.left + 13, y - 7), 24)
-    words = {"good": "Light", "dark": "Light: too dark", "bright": "Light: too bright", "glare": "Glare: tilt, wipe"}
-    drawing.text(words[found.exposure], (area.left + 32, y), SMALL, room=area.width - 32)
 
 
 def _light_button(page: Ready) -> Rect:

@@ -11,7 +11,7 @@ from .banner import bar, head
 from .drawing import ACTIONS, Button, Drawing
 from .events import Back, Calibrate, Keep, Press, Quit, Recover, Retake, RunSelfTest, SkipGreyCard, Turn
 from .lists import TOP, checks, pager
-from .measuring import aids, exposure_aid
+from .measuring import aids
 from .pages import Calibrating, Fault, PastFault, SelfTest, Service
 from .style import BODY, FIGURE, GAP, LEAD, LINE, MUTED, PLATE, SMALL, TEXT, TOUCH
 
@@ -118,12 +118,8 @@ def live_calibrating(drawing: Drawing, page: Calibrating) -> list[Rect]:
     drawing.picture(page.preview, area)
     if page.aids is None:
         return [area]
-    if page.step == "target":
-        aids(drawing, page.aids, below)
-        return [area, below]
-    light = Rect(below.left, below.top + 52, below.width, below.height - 52)
-    exposure_aid(drawing, page.aids, light)  # a plain card has nothing to focus on
-    return [area, light]
+    aids(drawing, page.aids, below, focus=page.step == "target")  # a plain card has nothing to focus on
+    return [area, below]
 
 
 def _calibration_result(drawing: Drawing, page: Calibrating) -> None:
