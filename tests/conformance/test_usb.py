@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +16,9 @@ import simplejpeg
 
 from tests.conformance.conftest import DEADLINES, world_of
 from tests.conformance.worlds import World, make_usb
-from trichoscope.errors import CameraMissing, CameraModeRefused
-from trichoscope.instrument.camera import CameraProcess, make_camera
-from trichoscope.instrument.camera.usb import find, tidy_mjpeg
+from trichoscope.errors import CameraDriverMissing, CameraMissing, CameraModeRefused
+from trichoscope.instrument.camera import CameraProcess, UsbSettings, make_camera
+from trichoscope.instrument.camera.usb import UsbCamera, find, tidy_mjpeg
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,14 @@ def test_another_device_is_not_taken_for_it(tmp_path: Path, device: str) -> None
 def test_without_any_camera_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(CameraMissing):
         find(tmp_path, "1b3f:8301")
+
+
+def test_without_its_libraries_it_says_so_and_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "evdev", None)
+    camera = UsbCamera(UsbSettings())
+    with pytest.raises(CameraDriverMissing):
+        camera.open()
+    assert not camera.pressed()
 
 
 def test_mjpeg_becomes_a_jpeg_that_everything_reads(camera: CameraProcess) -> None:

@@ -152,6 +152,8 @@ class UsbCamera:
 
     def pressed(self) -> bool:
         """KEY_CAMERA. Some scopes send codes of their own; their key is not seen."""
+        if not self._keys:  # where there is no scope there need be no evdev either
+            return False
         from evdev import ecodes
 
         try:
