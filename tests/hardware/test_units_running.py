@@ -40,6 +40,7 @@ def test_the_units_do_what_they_say(tmp_path: Path) -> None:
     out.mkdir()
     for part in ("under_systemd.py", "header.py", "scope.py"):
         shutil.copy(PARTS / part, out)
+    shutil.copy(ROOT / "hardware" / "pins.toml", out)
     installed = subprocess.run(
         [ROOT / "scripts/debian-root", "--keep", root, "sh", "-c",
          f"/src/scripts/install && cat >/etc/trichoscope/trichoscope.toml <<'TOML'\n{SETTINGS}TOML"],

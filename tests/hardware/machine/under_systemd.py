@@ -2,8 +2,8 @@
 
     python3 /out/under_systemd.py
 
-Needs nothing but Python, and header.py and scope.py beside it. Says `step: …` for what was found to be so, and ends at
-the first thing that is not.
+Needs nothing but Python, and header.py, scope.py and pins.toml beside it. Says `step: …` for what was found to be so,
+and ends at the first thing that is not.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import select
 import signal
 import subprocess
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +25,8 @@ SERVICE = "trichoscope.service"
 PATIENCE_S = 120.0
 LOOK_S = 1.0
 """From one look to the next: on this processor a look is work, and rest costs nothing."""
-BUTTON = 17
+PINS = tomllib.loads(Path(__file__).with_name("pins.toml").read_text("utf-8"))["pin"]
+BUTTON = next(pin["bcm"] for pin in PINS if pin["signal"] == "capture_button")
 LINES_IN_USE = Path("/sys/kernel/debug/gpio")
 
 
